@@ -54,7 +54,7 @@ pub struct BodyRoom {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     size: usize,
     /// The most that one holder has.
@@ -99,8 +99,7 @@ impl BodyRoom {
             size,
             share,
             free: size,
-            bodies: BTreeMap::new(),
-            next: 0,
+            ..State::default()
         };
         Arc::new(Self {
             state: Mutex::new(state),

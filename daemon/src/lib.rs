@@ -58,17 +58,10 @@ use listen::{BrowserGuard, ControlSockets, ErrorResponders, Limits, PeerListener
 /// The daemon's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The sockets to serve, bound before anything starts.
-#[derive(Debug)]
-pub struct Listeners {
-    /// The JSON API.
-    pub control: ControlSockets,
-}
-
-/// Serves until the app is shut down, then lets requests and token rotations
-/// under way end.
-pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
-    let ControlSockets { first, also, .. } = listeners.control;
+/// Serves on `control` until the app is shut down, then lets requests and token
+/// rotations under way end.
+pub async fn run(app: App, control: ControlSockets) -> std::io::Result<()> {
+    let ControlSockets { first, also, .. } = control;
     let (again, arrivals) = mpsc::unbounded_channel();
     // One that was handed over is somebody else's to keep.
     if let Some(watched) = first.watch() {
@@ -77,10 +70,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
         tokio::spawn(listen::watch(watched, again, app.shutdown.clone()));
     }
     let meter = app.metrics.connections.of("control");
-    let control = PeerListener::new(first)?
-        .and_on(also)?
-        .and_later_on(arrivals)
-        .metered(meter);
+    let control = PeerListener::new(first, also, arrivals)?;
     let app = Arc::new(app);
     let router = api::router(Arc::clone(&app));
     let router = api::metered(router, &app, BrowserGuard::of_control());
@@ -90,7 +80,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
         .resume(api::open_gateway(&app), app.shutdown.clone());
     let (limits, words) = (Limits::default(), ErrorResponders::problems());
     // On a worker: who arrives is served by the thread that saw it come.
-    let serving = serve(control, router, limits, words, app.shutdown.clone());
+    let serving = serve(control, meter, router, limits, words, app.shutdown.clone());
     let cut = tokio::spawn(serving).await.map_err(std::io::Error::other)?;
     if cut > 0 {
         tracing::warn!(cut, "requests were cut off to stop in time");

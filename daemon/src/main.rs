@@ -23,9 +23,7 @@ use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::RepeatFilter;
 use quiltd::state_dir_lock::{InstanceError, InstanceLock};
 use quiltd::token_store::{StoreChoice, StoreError};
-use quiltd::{
-    Listeners, api, blocked_threads, hardening, listen, memory_release, raw, state_dir_lock,
-};
+use quiltd::{api, blocked_threads, hardening, listen, memory_release, raw, state_dir_lock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -138,7 +136,7 @@ fn predecessor() -> Option<KeyTaker> {
 
 fn take_keys(visit: KeyTaker) -> Option<(Vec<HandoverKey>, Receipt)> {
     match visit.take() {
-        Ok(taken) => Some(taken),
+        Ok((_, keys, kept)) => Some((keys, kept)),
         Err(error) => {
             error.tell_not_taken();
             None
@@ -164,7 +162,7 @@ fn serve(
         Some(path) => Places::only(path),
         None => Places::own()?,
     };
-    let config = Config::resolve(args.config, args.token_store.into())?;
+    let config = Config::resolve(args.config, args.token_store)?;
     quilt_trust::settings_at(&config.settings);
     // Nothing is made or believed in a directory that others own or may change.
     check_state_dir(&config.state_dir)?;
@@ -208,13 +206,10 @@ fn serve(
             )?;
         }
         app.take_startup_keys();
-        let kept = match before {
-            Some((keys, kept)) => {
-                app.take_over(keys, kept.giver()).await;
-                Some(kept)
-            }
-            None => None,
-        };
+        let (keys, kept) = before.unzip();
+        if let (Some(keys), Some(kept)) = (keys, &kept) {
+            app.take_over(keys, kept.giver()).await;
+        }
         let (stopping, activity) = (app.shutdown.clone(), app.metrics.connections.activity());
         let activity = Arc::clone(activity);
         tokio::spawn(async move {
@@ -226,7 +221,7 @@ fn serve(
         if let Some(kept) = kept {
             kept.say();
         }
-        quiltd::run(app, Listeners { control }).await?;
+        quiltd::run(app, control).await?;
         anyhow::Ok(if again.load(Ordering::Relaxed) {
             ExitCode::from(AGAIN)
         } else {
@@ -317,13 +312,10 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 /// hangup is what asks daemons to read their settings again, which this one does
 /// by itself; and whoever has it ignored has that.
 fn hang_up() -> io::Result<impl Future<Output = ()> + Send> {
-    let ignored = raw::ignores_hangups();
+    let is_heard = !raw::ignores_hangups();
     let at_terminal = File::open("/dev/tty").is_ok();
-    let mut hang_up = if ignored {
-        None
-    } else {
-        Some(signal(SignalKind::hangup())?)
-    };
+    let hang_up = is_heard.then(|| signal(SignalKind::hangup()));
+    let mut hang_up = hang_up.transpose()?;
     Ok(async move {
         while let Some(signals) = &mut hang_up {
             match signals.recv().await {

@@ -211,10 +211,7 @@ fn written<E: Endpoint>(answer: E::Answer) -> Response {
 
 /// A JSON document that is written already.
 pub(super) fn json(document: Bytes) -> Response {
-    let mut response = Response::new(Body::from(document));
-    let media_type = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, media_type);
-    response
+    ([(CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 async fn path<P: PathParameters>(parts: &mut Parts) -> Result<P, ApiError> {

@@ -21,10 +21,11 @@ use crate::session::SessionError;
 use crate::stack::StackError;
 
 /// What a handler can fail with.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.problem())]
 pub(super) enum ApiError {
-    Catalog(CatalogError),
-    Session(SessionError),
+    Catalog(#[from] CatalogError),
+    Session(#[from] SessionError),
     /// A login did not come about.
     Login(SessionError, LoginMethod),
     /// The stack does not take the code that was pasted.
@@ -32,12 +33,12 @@ pub(super) enum ApiError {
         catalog: CatalogUrl,
         why: Reason,
     },
-    Credential(CredentialError),
-    Config(ConfigError),
-    Audit(AuditError),
-    Key(KeyError),
-    Package(PackageError),
-    Name(NameError),
+    Credential(#[from] CredentialError),
+    Config(#[from] ConfigError),
+    Audit(#[from] AuditError),
+    Key(#[from] KeyError),
+    Package(#[from] PackageError),
+    Name(#[from] NameError),
     /// The URL given is not a catalog's.
     NotACatalog(StackError),
     /// The catalog says that it is another one.
@@ -45,9 +46,9 @@ pub(super) enum ApiError {
         asked: CatalogUrl,
         named: CatalogUrl,
     },
-    Aws(AwsError),
-    Grant(GrantError),
-    Gateway(GatewayError),
+    Aws(#[from] AwsError),
+    Grant(#[from] GrantError),
+    Gateway(#[from] GatewayError),
     /// The stack did not switch the role.
     Role(SessionError),
     Input(String),
@@ -87,31 +88,6 @@ impl LoginMethod {
         .into()
     }
 }
-
-macro_rules! from {
-    ($($variant:ident($source:ty)),*) => {
-        $(impl From<$source> for ApiError {
-            fn from(error: $source) -> Self {
-                Self::$variant(error)
-            }
-        })*
-    };
-}
-
-from!(
-    Catalog(CatalogError),
-    Session(SessionError),
-    Credential(CredentialError),
-    Config(ConfigError),
-    Audit(AuditError),
-    Key(KeyError),
-    Package(PackageError),
-    Name(NameError),
-    Aws(AwsError),
-    Grant(GrantError),
-    Gateway(GatewayError),
-    Streams(StreamRefused)
-);
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {

@@ -68,14 +68,10 @@ pub fn start(cause: &(dyn std::error::Error + 'static)) -> Option<Command> {
 
 /// Whether a daemon could not start because another one runs.
 pub fn is_second(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let taken = cause.downcast_ref::<AcquireError>();
     matches!(
-        taken,
-        Some(AcquireError::Bind(BindError::AlreadyRunning { .. }))
-    ) || matches!(
-        cause.downcast_ref::<InstanceError>(),
-        Some(InstanceError::Running { .. })
-    )
+        cause.downcast_ref(),
+        Some(AcquireError::Bind(BindError::AlreadyRunning(_)))
+    ) || matches!(cause.downcast_ref(), Some(InstanceError::Running { .. }))
 }
 
 /// What a caller of the API needs; `None` where no command helps.
@@ -156,14 +152,12 @@ fn session(error: &SessionError) -> Option<Command> {
 /// What a session needs that does not work, or not as it did; the same as where
 /// that is an error.
 pub(super) fn of_session(asked: &Session) -> Option<Command> {
-    match asked.check() {
-        Err(error) => session(&error),
-        Ok(()) => match asked.unread_key() {
-            Some(unread) => Some(unread.remedy),
-            None if asked.is_key_forgotten() => Some(new_key(asked.catalog())),
-            None => None,
-        },
+    if let Err(error) = asked.check() {
+        return session(&error);
     }
+    let unread = asked.unread_key().map(|unread| unread.remedy);
+    let forgotten = || asked.is_key_forgotten().then(|| new_key(asked.catalog()));
+    unread.or_else(forgotten)
 }
 
 /// `command` is what takes the user's word for another registry.

@@ -38,7 +38,7 @@ type Chunk = Result<Bytes, StoreError>;
 /// What fails in the middle breaks the answer off: a client cannot take it
 /// for the whole.
 fn array(names: impl Stream<Item = Result<Vec<String>, StoreError>>) -> impl Stream<Item = Chunk> {
-    let mut separator = "[";
+    let mut separator = "";
     let items = names.map_ok(move |names| {
         let mut text = String::new();
         for name in names {
@@ -46,22 +46,10 @@ fn array(names: impl Stream<Item = Result<Vec<String>, StoreError>>) -> impl Str
             text.push_str(&json(&name));
             separator = ",";
         }
-        (Bytes::from(text), separator == "[")
+        Bytes::from(text)
     });
-    // An array that never began still has to begin.
-    let end = |empty| stream::iter([Ok(Bytes::from_static(if empty { b"[]" } else { b"]" }))]);
-    let mut empty = true;
-    items
-        .map_ok(Some)
-        .chain(stream::iter([Ok(None)]))
-        .map_ok(move |part| match part {
-            Some((text, still_empty)) => {
-                empty = still_empty;
-                stream::iter([Ok(text)]).left_stream()
-            }
-            None => end(empty).right_stream(),
-        })
-        .try_flatten()
+    let bracket = |bracket| stream::iter([Ok(Bytes::from_static(bracket))]);
+    bracket(b"[").chain(items).chain(bracket(b"]"))
 }
 
 /// What fails in the middle is the last line.

@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_millis(5500);
 
 /// Asks the catalog for its configuration, and looks at the clock beside it.
 pub(super) async fn check(
-    context: DoctorContext<'_>,
+    context: &DoctorContext<'_>,
     session: &Session,
     deadline: Instant,
 ) -> Result<String, Diagnostic> {

@@ -13,14 +13,14 @@ use crate::session::Session;
 
 /// Asks for the credentials once more: what failed may have passed.
 pub(super) async fn check(
-    context: DoctorContext<'_>,
+    context: &DoctorContext<'_>,
     session: &Arc<Session>,
     deadline: Instant,
 ) -> Vec<Result<String, Diagnostic>> {
     let held = context.vault.status(session.catalog());
     let settings = context.settings.current();
     let is_of_this = |name: &ProfileName| {
-        settings.is_used_with(name, session.catalog(), context.default_catalog)
+        settings.is_used_with(name, session.catalog(), context.default_catalog.as_ref())
     };
     let failing = held
         .into_iter()
@@ -56,7 +56,7 @@ pub(super) async fn check(
 /// For how many seconds the profiles that gave credentials go on, whatever becomes of the
 /// stack; nothing where one of them has none any more, or the stack's own has
 /// none. What a profile never gave is not for the stack to be missed.
-pub(super) fn last_for(context: DoctorContext<'_>, session: &Session) -> Option<i64> {
+pub(super) fn last_for(context: &DoctorContext<'_>, session: &Session) -> Option<i64> {
     let now = context.clock.now().wall;
     let held = context.vault.status(session.catalog()).into_iter();
     let own = ProfileName::default_profile();

@@ -27,7 +27,7 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
     diagnostics.extend(settings::check(context.settings));
     let distrusted = context.distrusted.iter().cloned();
     diagnostics.extend(distrusted.map(Diagnostic::Distrusted));
-    let unaudited = context.unaudited.filter(|error| !is_told(error));
+    let unaudited = context.unaudited.as_ref().filter(|error| !is_told(error));
     diagnostics.extend(unaudited.cloned().map(Diagnostic::Unaudited));
     let protections = ProtectionAttempt::now(context.protections).into_iter();
     let refused = protections.filter(|it| it.refusal.is_some());
@@ -41,7 +41,7 @@ pub fn known(context: &DoctorContext<'_>) -> Report {
         Err(of_gateway) => {
             let again = context.gateway.set_up_again();
             let news = of_gateway.into_iter();
-            let news = news.filter(|found| !found.is_about(context.distrusted));
+            let news = news.filter(|found| !found.is_about(&context.distrusted));
             diagnostics.extend(news.map(|source| Diagnostic::Gateway { source, again }));
         }
     }

@@ -28,7 +28,6 @@ use tokio::time::Instant;
 pub use self::diagnostic::Diagnostic;
 pub use self::local_checks::known;
 pub use self::network::check as network;
-pub use self::settings::check as settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::files::FileError;
@@ -48,7 +47,6 @@ const LIMIT: Duration = Duration::from_secs(7);
 pub type KeyNotTaken = (StartupSource, Arc<StartupKeyError>);
 
 /// What is looked at.
-#[derive(Clone, Copy)]
 pub struct DoctorContext<'a> {
     /// The session in question, where a catalog is known.
     pub session: Option<&'a Arc<Session>>,
@@ -61,9 +59,9 @@ pub struct DoctorContext<'a> {
     /// API keys.
     pub keys: &'a Keys,
     /// Those that the daemon was to start with, and does not use.
-    pub keys_not_taken: &'a [KeyNotTaken],
+    pub keys_not_taken: Vec<KeyNotTaken>,
     /// The catalog that is meant where nobody names one.
-    pub default_catalog: Option<&'a CatalogUrl>,
+    pub default_catalog: Option<CatalogUrl>,
     /// The registry, for the Python SDK.
     pub gateway: &'a Gateway,
     /// The way to all that is not on this machine.
@@ -75,9 +73,9 @@ pub struct DoctorContext<'a> {
     /// What the daemon runs.
     pub program: Option<&'a Program>,
     /// Files that are not used, because somebody else may have changed them.
-    pub distrusted: &'a [Distrust],
+    pub distrusted: Vec<Distrust>,
     /// Why the audit log cannot be written.
-    pub unaudited: Option<&'a FileError>,
+    pub unaudited: Option<FileError>,
     /// The directory of the sessions file.
     pub state_dir: &'a Path,
     /// Time.
@@ -96,23 +94,19 @@ pub struct Report {
 impl Report {
     /// Takes an outcome up; answers whether it was a good one.
     fn note(&mut self, outcome: Result<String, Diagnostic>) -> bool {
+        let is_good = outcome.is_ok();
         match outcome {
-            Ok(passed) => {
-                self.passed.push(passed);
-                true
-            }
-            Err(diagnostic) => {
-                self.diagnostics.push(diagnostic);
-                false
-            }
+            Ok(passed) => self.passed.push(passed),
+            Err(diagnostic) => self.diagnostics.push(diagnostic),
         }
+        is_good
     }
 }
 
 /// Looks at all of it.
-pub async fn run_checks(context: DoctorContext<'_>) -> Report {
+pub async fn run_checks(context: &DoctorContext<'_>) -> Report {
     let deadline = Instant::now() + LIMIT;
-    let mut found = known(&context);
+    let mut found = known(context);
     found.diagnostics.extend(network::check(context.network));
     let (store, rest) = tokio::join!(
         token_store::check(context, deadline),
@@ -175,7 +169,7 @@ fn without_repeats(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Each step needs the one before: a stack that is not there cannot tell who
 /// anyone is.
-async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report {
+async fn check_session(context: &DoctorContext<'_>, deadline: Instant) -> Report {
     let mut found = Report::default();
     let Some(session) = context.session else {
         return found;
@@ -191,11 +185,9 @@ async fn check_session(context: DoctorContext<'_>, deadline: Instant) -> Report 
         }
     }
     if let Some(seconds) = credentials::last_for(context, session) {
-        found.diagnostics = found
-            .diagnostics
-            .into_iter()
-            .map(|diagnostic| diagnostic.while_credentials_last(seconds))
-            .collect();
+        let all = found.diagnostics.into_iter();
+        let all = all.map(|diagnostic| diagnostic.while_credentials_last(seconds));
+        found.diagnostics = all.collect();
     }
     found
 }

@@ -9,7 +9,7 @@ use crate::stack;
 
 /// Asks the stack who is logged in.
 pub(super) async fn check(
-    context: DoctorContext<'_>,
+    context: &DoctorContext<'_>,
     session: &Session,
     deadline: Instant,
 ) -> Result<String, Diagnostic> {

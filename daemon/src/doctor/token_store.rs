@@ -9,7 +9,7 @@ use crate::files::FileError;
 use crate::token_store::StoreError;
 
 /// Reads the token store, and sees that there is room to write to it.
-pub(super) async fn check(context: DoctorContext<'_>, deadline: Instant) -> Vec<Diagnostic> {
+pub(super) async fn check(context: &DoctorContext<'_>, deadline: Instant) -> Vec<Diagnostic> {
     let (store, state_dir) = (context.sessions.store(), context.state_dir);
     let mut diagnostics = Vec::new();
     if store.kind() == "memory" {

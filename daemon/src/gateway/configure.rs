@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
+use quilt_proto::wire::{GatewayRequest, GrantKind, SessionState, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
 use super::{Gateway, GatewayDiagnostic, GatewayError, OpenListener};
@@ -51,15 +51,6 @@ pub struct State {
     pub without_api_keys: bool,
 }
 
-/// How to set up.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// A login that the SDK made itself becomes the session's first.
-    pub import: bool,
-    /// What makes API keys, or makes or ends logins, is kept back.
-    pub without_api_keys: bool,
-}
-
 impl Gateway {
     /// Leads the SDK to the gateway of a session's catalog, and gives each of
     /// the others that are logged in an address there.
@@ -67,7 +58,7 @@ impl Gateway {
         &self,
         session: &Arc<Session>,
         logged_in: &[CatalogUrl],
-        options: Options,
+        options: GatewayRequest,
         open: OpenListener,
     ) -> Result<Configured, GatewayError> {
         let published = session.registry_trust().published().await?;
@@ -222,17 +213,13 @@ impl Gateway {
     /// That the SDK's files lead here with a grant that is good, where they
     /// should; else what keeps them from it.
     pub fn check(&self) -> Result<Option<String>, Vec<GatewayDiagnostic>> {
-        let state = match self.state() {
-            Ok(state) => state,
-            Err(error) => return Err(vec![GatewayDiagnostic::Unreadable(error)]),
-        };
+        let state = self.state();
+        let state = state.map_err(|error| vec![GatewayDiagnostic::Unreadable(error)])?;
         let Some(redirection) = state.redirection else {
-            let is_lost = self.sdk_files.has_placeholder();
-            return if is_lost {
-                Err(vec![GatewayDiagnostic::RecordLost])
-            } else {
-                Ok(None)
-            };
+            if self.sdk_files.has_placeholder() {
+                return Err(vec![GatewayDiagnostic::RecordLost]);
+            }
+            return Ok(None);
         };
         let mut diagnostics = Vec::new();
         if !state.listening && !state.drifts.contains(&Drift::Auth) {

@@ -20,22 +20,19 @@ pub enum GatewayDiagnostic {
     #[error("the record of how quilt3 was set up is lost")]
     RecordLost,
     /// The SDK looks elsewhere.
-    #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
+    #[error("quilt3 does not use quiltd any more: {0}")]
     Drifted(Drift),
 }
 
 impl GatewayDiagnostic {
     /// Whether it comes of one of these files, which are told of by themselves.
     pub fn is_about(&self, files: &[Distrust]) -> bool {
-        let Self::Unreadable(GatewayError::Files(error)) = self else {
-            return false;
-        };
-        match error {
-            SdkFileError::File(FileError::Distrusted(file))
-            | SdkFileError::Config(ConfigError::File(FileError::Distrusted(file))) => {
-                files.contains(file)
-            }
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Unreadable(GatewayError::Files(
+                SdkFileError::File(FileError::Distrusted(file))
+                    | SdkFileError::Config(ConfigError::File(FileError::Distrusted(file)))
+            )) if files.contains(file)
+        )
     }
 }

@@ -49,21 +49,16 @@ pub(super) struct ExpiryTimer {
 }
 
 impl ExpiryTimer {
-    pub(super) fn of(grants: &Arc<Grants>, id: String) -> Self {
-        Self {
-            grants: Arc::clone(grants),
-            id,
-        }
-    }
-
     /// Starts its task. Must be called inside a tokio runtime.
     pub(super) fn start(
-        self,
+        grants: Arc<Grants>,
+        id: String,
         holder: Option<ProcessHandle>,
         issued: Moment,
         ended: CancellationToken,
     ) {
-        tokio::spawn(async move { self.run(holder, issued, ended).await });
+        let timer = Self { grants, id };
+        tokio::spawn(async move { timer.run(holder, issued, ended).await });
     }
 
     async fn run(&self, holder: Option<ProcessHandle>, issued: Moment, ended: CancellationToken) {

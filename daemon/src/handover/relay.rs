@@ -20,7 +20,7 @@ pub fn relay(path: &Path) -> Result<(), HandoverError> {
     {
         tracing::warn!("{refused}");
     }
-    let (program, keys, kept) = visit.take_with_program()?;
+    let (program, keys, kept) = visit.take()?;
     // In the place of the offer before, which ends with the next word.
     let offer = Offer::make(path, keys, program.as_deref())?;
     kept.say();

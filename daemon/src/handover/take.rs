@@ -67,15 +67,9 @@ impl KeyTaker {
         Ok(Self { place, giver })
     }
 
-    /// Takes the keys. Call it once the process has protected itself.
-    pub fn take(self) -> Result<(Vec<HandoverKey>, Receipt), HandoverError> {
-        let (_, keys, kept) = self.take_with_program()?;
-        Ok((keys, kept))
-    }
-
-    pub(super) fn take_with_program(
-        self,
-    ) -> Result<(Option<PathBuf>, Vec<HandoverKey>, Receipt), HandoverError> {
+    /// Takes the keys, and the program that the one before was started from. Call
+    /// it once the process has protected itself.
+    pub fn take(self) -> Result<(Option<PathBuf>, Vec<HandoverKey>, Receipt), HandoverError> {
         let (stream, giver) = connect(&self.place)?;
         if giver != self.giver {
             let what = "API keys are offered by two processes at once";

@@ -2,7 +2,7 @@
 //! and nobody looks.
 
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{HandoverError, HandoverKey};
@@ -38,7 +38,7 @@ impl KeyTaker {
     }
 
     /// Takes nothing.
-    pub fn take(self) -> Result<(Vec<HandoverKey>, Receipt), HandoverError> {
+    pub fn take(self) -> Result<(Option<PathBuf>, Vec<HandoverKey>, Receipt), HandoverError> {
         match self.0 {}
     }
 }

@@ -25,12 +25,9 @@ const LAUNCHD_NAME: &str = "Listeners";
 pub enum ActivationError {
     /// More or fewer sockets than one.
     #[error(
-        "{count} sockets were handed over where quiltd takes one: keep one ListenStream= in quiltd.socket"
+        "{0} sockets were handed over where quiltd takes one: keep one ListenStream= in quiltd.socket"
     )]
-    Count {
-        /// How many.
-        count: usize,
-    },
+    Count(usize),
     /// Not a listening unix stream socket with a path.
     #[error(
         "the socket handed over is not a listening unix stream socket with a path: use ListenStream=%t/quilt/quiltd.sock in quiltd.socket"
@@ -88,7 +85,7 @@ fn activated() -> Result<Option<UnixListener>, ActivationError> {
         1 => sockets
             .take_unix_listener(0)
             .map_err(|_| ActivationError::Kind),
-        count => Err(ActivationError::Count { count }),
+        count => Err(ActivationError::Count(count)),
     }
 }
 
@@ -102,9 +99,7 @@ fn activated() -> Result<Option<UnixListener>, ActivationError> {
         // Not started by launchd, or by a job without sockets.
         Err(Error::DescriptorsMissing) => return Ok(None),
         Err(Error::DescriptorOutOfRange(count)) => {
-            return Err(ActivationError::Count {
-                count: usize::try_from(count).unwrap_or(0),
-            });
+            return Err(ActivationError::Count(usize::try_from(count).unwrap_or(0)));
         }
         Err(error) => return Err(ActivationError::Take(io::Error::other(error))),
     };

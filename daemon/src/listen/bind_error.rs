@@ -31,11 +31,8 @@ impl BindError {
 #[non_exhaustive]
 pub enum BindError {
     /// The path names no file in a directory.
-    #[error("{} cannot be a socket: name a file", quoted::path(path))]
-    NotAFile {
-        /// The path asked for.
-        path: PathBuf,
-    },
+    #[error("{} cannot be a socket: name a file", quoted::path(.0))]
+    NotAFile(PathBuf),
     /// The path does not fit a socket address.
     #[error(
         "socket path {} has {length} bytes where the system takes {longest}",
@@ -66,17 +63,11 @@ pub enum BindError {
         source: io::Error,
     },
     /// The directory is a symlink, which someone else may turn.
-    #[error("the socket's directory {} is a symlink", quoted::path(dir))]
-    DirectorySymlink {
-        /// The socket's directory.
-        dir: PathBuf,
-    },
+    #[error("the socket's directory {} is a symlink", quoted::path(.0))]
+    DirectorySymlink(PathBuf),
     /// The directory is something else.
-    #[error("the socket's directory {} is not a directory", quoted::path(dir))]
-    NotADirectory {
-        /// The socket's directory.
-        dir: PathBuf,
-    },
+    #[error("the socket's directory {} is not a directory", quoted::path(.0))]
+    NotADirectory(PathBuf),
     /// The directory is another user's.
     #[error(
         "the socket's directory {} belongs to uid {owner}, not to uid {uid}",
@@ -91,11 +82,8 @@ pub enum BindError {
         uid: u32,
     },
     /// Somebody else may replace the directory, or owns what is in it.
-    #[error("no socket can be there: {why}")]
-    Distrusted {
-        /// What is wrong, and where.
-        why: Distrust,
-    },
+    #[error("no socket can be there: {0}")]
+    Distrusted(Distrust),
     /// Others may enter the directory.
     #[error(
         "the socket's directory {} is open to others (mode {mode:04o})",
@@ -116,17 +104,11 @@ pub enum BindError {
         source: io::Error,
     },
     /// Another quiltd holds the lock.
-    #[error("another quiltd already owns {}", quoted::path(path))]
-    AlreadyRunning {
-        /// The socket.
-        path: PathBuf,
-    },
+    #[error("another quiltd already owns {}", quoted::path(.0))]
+    AlreadyRunning(PathBuf),
     /// A live socket that no quiltd locked.
-    #[error("another program already listens on {}", quoted::path(path))]
-    InUse {
-        /// The socket.
-        path: PathBuf,
-    },
+    #[error("another program already listens on {}", quoted::path(.0))]
+    InUse(PathBuf),
     /// A file of another kind is at the path.
     #[error("{} exists and is not a socket but a {kind}", quoted::path(path))]
     NotASocket {
@@ -138,12 +120,9 @@ pub enum BindError {
     /// The directory changed under the daemon's hands.
     #[error(
         "{} moved while it was being bound: somebody writes to the directories above it",
-        quoted::path(path)
+        quoted::path(.0)
     )]
-    Moved {
-        /// The socket asked for.
-        path: PathBuf,
-    },
+    Moved(PathBuf),
     /// The system refused a step.
     #[error("cannot {step} {}: {source}", quoted::path(path))]
     System {

@@ -15,11 +15,6 @@ use super::serve::{ErrorResponder, problem_response};
 pub struct AllowedHosts(Arc<[String]>);
 
 impl AllowedHosts {
-    /// What clients of the control socket send.
-    pub fn localhost() -> Self {
-        Self::only(["localhost"])
-    }
-
     /// Exactly these.
     pub fn only<S: Into<String>>(hosts: impl IntoIterator<Item = S>) -> Self {
         Self(hosts.into_iter().map(Into::into).collect())
@@ -47,7 +42,8 @@ impl BrowserGuard {
             tracing::warn!(reason = problem.detail, "refused a foreign request");
             problem_response(problem)
         });
-        Self::new(AllowedHosts::localhost(), refuse)
+        // What its clients send.
+        Self::new(AllowedHosts::only(["localhost"]), refuse)
     }
 
     /// Serves `hosts`, and refuses in the words of `refuse`.

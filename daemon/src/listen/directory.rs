@@ -14,7 +14,7 @@ use super::BindError;
 
 fn below_what_is_ours(dir: &Path) -> Result<(), BindError> {
     match quilt_trust::locate(dir) {
-        Err(why) if why.is_about_others() => Err(BindError::Distrusted { why }),
+        Err(why) if why.is_about_others() => Err(BindError::Distrusted(why)),
         _ => Ok(()),
     }
 }
@@ -73,9 +73,7 @@ impl PrivateDir {
         }
         Ok(Self(fd))
     }
-}
 
-impl PrivateDir {
     /// The same directory, held for longer.
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
@@ -93,8 +91,8 @@ impl AsFd for PrivateDir {
 fn refusal(dir: &Path, source: io::Error) -> BindError {
     let dir = dir.to_owned();
     match lstat(&dir).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Ok(FileType::Symlink) => BindError::DirectorySymlink { dir },
+        Ok(FileType::Symlink) => BindError::DirectorySymlink(dir),
         Ok(FileType::Directory) | Err(_) => BindError::OpenDirectory { dir, source },
-        Ok(_) => BindError::NotADirectory { dir },
+        Ok(_) => BindError::NotADirectory(dir),
     }
 }

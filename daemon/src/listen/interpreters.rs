@@ -7,8 +7,9 @@ pub(super) struct Interpreter {
     pub(super) names: &'static [&'static str],
     /// Options of a dash and letters, which may stand together.
     pub(super) letters: &'static [(Takes, &'static str)],
-    /// Options that are words; those that begin like one that ends with `*`.
-    pub(super) words: &'static [(Takes, &'static [&'static str])],
+    /// Options that are words, between blanks; those that begin like one that
+    /// ends with `*`.
+    pub(super) words: &'static [(Takes, &'static str)],
     /// A word before the script.
     pub(super) verb: Option<&'static str>,
 }
@@ -41,7 +42,7 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
             (Script, "m"),
             (Code, "c"),
         ],
-        words: &[(Value, &["--check-hash-based-pycs"])],
+        words: &[(Value, "--check-hash-based-pycs")],
         verb: None,
     },
     Interpreter {
@@ -50,22 +51,12 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
         words: &[
             (
                 Nothing,
-                &[
-                    "--no-*",
-                    "--quiet",
-                    "--silent",
-                    "--slave",
-                    "--vanilla",
-                    "--verbose",
-                ],
+                "--no-* --quiet --silent --slave --vanilla --verbose --save --restore \
+                 --interactive --default-packages",
             ),
-            (
-                Nothing,
-                &["--save", "--restore", "--interactive", "--default-packages"],
-            ),
-            (Value, &["--gui", "--debugger"]),
-            (Script, &["--file"]),
-            (Code, &["--args"]),
+            (Value, "--gui --debugger"),
+            (Script, "--file"),
+            (Code, "--args"),
         ],
         verb: None,
     },
@@ -75,38 +66,15 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
         words: &[
             (
                 Nothing,
-                &[
-                    "--no-*",
-                    "--trace-warnings",
-                    "--trace-deprecation",
-                    "--enable-*",
-                    "--inspect*",
-                    "--expose-gc",
-                ],
-            ),
-            (
-                Nothing,
-                &["--preserve-*", "--use-*", "--test", "--watch", "--abort-*"],
+                "--no-* --trace-warnings --trace-deprecation --enable-* --inspect* \
+                 --expose-gc --preserve-* --use-* --test --watch --abort-*",
             ),
             (
                 Value,
-                &[
-                    "--require",
-                    "--import",
-                    "--loader",
-                    "--conditions",
-                    "--env-file",
-                ],
+                "--require --import --loader --conditions --env-file \
+                 --experimental-loader --env-file-if-exists --input-type",
             ),
-            (
-                Value,
-                &[
-                    "--experimental-loader",
-                    "--env-file-if-exists",
-                    "--input-type",
-                ],
-            ),
-            (Code, &["--eval", "--print", "--run"]),
+            (Code, "--eval --print --run"),
         ],
         verb: None,
     },
@@ -116,21 +84,11 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
         words: &[
             (
                 Nothing,
-                &[
-                    "--allow-*",
-                    "--deny-*",
-                    "--no-*",
-                    "--unstable*",
-                    "--quiet",
-                    "--watch",
-                ],
+                "--allow-* --deny-* --no-* --unstable* --quiet --watch --hot --smol \
+                 --bun --silent --cached-only",
             ),
-            (
-                Nothing,
-                &["--hot", "--smol", "--bun", "--silent", "--cached-only"],
-            ),
-            (Value, &["--config", "--preload"]),
-            (Code, &["--eval", "--print"]),
+            (Value, "--config --preload"),
+            (Code, "--eval --print"),
         ],
         verb: Some("run"),
     },
@@ -142,10 +100,7 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
             (Value, "CEIr"),
             (Code, "e"),
         ],
-        words: &[(
-            Nothing,
-            &["--disable*", "--enable*", "--jit*", "--yjit*", "--verbose"],
-        )],
+        words: &[(Nothing, "--disable* --enable* --jit* --yjit* --verbose")],
         verb: None,
     },
     Interpreter {
@@ -168,16 +123,8 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
             (Code, "rBRE"),
         ],
         words: &[
-            (Script, &["--file", "--process-file"]),
-            (
-                Code,
-                &[
-                    "--run",
-                    "--process-begin",
-                    "--process-code",
-                    "--process-end",
-                ],
-            ),
+            (Script, "--file --process-file"),
+            (Code, "--run --process-begin --process-code --process-end"),
         ],
         verb: None,
     },
@@ -192,16 +139,10 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
         words: &[
             (
                 Value,
-                &[
-                    "--load",
-                    "--sysimage",
-                    "--threads",
-                    "--procs",
-                    "--machine-file",
-                ],
+                "--load --sysimage --threads --procs --machine-file --home --cpu-target \
+                 --gcthreads",
             ),
-            (Value, &["--home", "--cpu-target", "--gcthreads"]),
-            (Code, &["--eval", "--print"]),
+            (Code, "--eval --print"),
         ],
         verb: None,
     },
@@ -217,52 +158,17 @@ pub(super) const INTERPRETERS: [Interpreter; 10] = [
         words: &[
             (
                 Nothing,
-                &[
-                    "-server",
-                    "-client",
-                    "-ea*",
-                    "-da*",
-                    "-esa",
-                    "-dsa",
-                    "-verbose*",
-                ],
-            ),
-            (
-                Nothing,
-                &["-javaagent*", "-agentlib*", "-agentpath*", "-splash*"],
-            ),
-            (
-                Nothing,
-                &[
-                    "-enableassertions*",
-                    "-disableassertions*",
-                    "--enable-preview",
-                ],
+                "-server -client -ea* -da* -esa -dsa -verbose* -javaagent* -agentlib* \
+                 -agentpath* -splash* -enableassertions* -disableassertions* \
+                 --enable-preview",
             ),
             (
                 Value,
-                &["-cp", "-classpath", "--class-path", "-p", "--module-path"],
+                "-cp -classpath --class-path -p --module-path --add-modules --add-opens \
+                 --add-exports --add-reads --upgrade-module-path --patch-module \
+                 --limit-modules --source --enable-native-access",
             ),
-            (
-                Value,
-                &[
-                    "--add-modules",
-                    "--add-opens",
-                    "--add-exports",
-                    "--add-reads",
-                ],
-            ),
-            (
-                Value,
-                &[
-                    "--upgrade-module-path",
-                    "--patch-module",
-                    "--limit-modules",
-                    "--source",
-                ],
-            ),
-            (Value, &["--enable-native-access"]),
-            (Script, &["-jar", "-m", "--module"]),
+            (Script, "-jar -m --module"),
         ],
         verb: None,
     },

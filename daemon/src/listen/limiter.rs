@@ -53,7 +53,7 @@ pub(super) struct ConnectionLimiter {
     meter: ConnectionMeter,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     book: Book,
     links: HashMap<Id, Arc<Link>>,
@@ -98,9 +98,7 @@ impl ConnectionLimiter {
         Arc::new(Self {
             state: Mutex::new(State {
                 book: Book::new(slots),
-                links: HashMap::new(),
-                pressed: None,
-                peak: 0,
+                ..State::default()
             }),
             changed: Notify::new(),
             meter,
@@ -153,7 +151,8 @@ impl ConnectionLimiter {
                 state.links.insert(id, Arc::clone(&link));
                 state.peak = state.peak.max(state.book.open());
                 self.meter.opened();
-                Some(Slot(ConnectionSlot::new(Arc::clone(self), id, link)))
+                let limiter = Arc::clone(self);
+                Some(Slot(ConnectionSlot { limiter, id, link }))
             }
             Admission::Later(evicted) => {
                 if is_pressed {

@@ -15,12 +15,10 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
-use super::descriptor_budget::WaitingLimit;
 use super::loopback_admission::{UnknownOwner, admit};
 use super::loopback_process::{self, Program};
 use super::owner::{self, Owners};
 use super::{Caller, Limits, Listener, Origin, descriptor_budget};
-use crate::metrics::ConnectionMeter;
 
 /// Connections from this machine: of the daemon's own user, or of root, whom
 /// nothing here could keep out. Other users' are hung up on before they cost
@@ -35,7 +33,6 @@ pub struct LoopbackListener {
     unknown: UnknownOwner,
     /// Tells whose connections are, where the system has it.
     diag: Option<Diag>,
-    meter: ConnectionMeter,
     /// Accepted and admitted.
     waiting: VecDeque<(TcpStream, LoopbackPeer)>,
 }
@@ -85,32 +82,22 @@ impl LoopbackListener {
             address,
             unknown,
             diag,
-            meter: ConnectionMeter::default(),
             waiting: VecDeque::new(),
         };
         Ok((listener, address))
-    }
-
-    /// The same, counted by `meter`.
-    #[must_use]
-    pub fn metered(self, meter: ConnectionMeter) -> Self {
-        Self { meter, ..self }
     }
 
     /// What a caller of loopback may use up: less than on the control socket,
     /// because it may be anybody.
     pub fn limits() -> Limits {
         Limits {
-            connections: descriptor_budget::slots(),
-            waiting: WaitingLimit::Shared,
             header_bytes: 16 * 1024,
-            headers: 64,
             body_bytes: 1024,
-            first_header_time: Duration::from_secs(5),
             header_time: Duration::from_mins(1),
             request_time: Duration::from_secs(10),
             drain_time: Duration::from_secs(1),
             half_close: true,
+            ..Limits::default()
         }
     }
 }
@@ -125,13 +112,6 @@ pub struct LoopbackPeer {
 }
 
 impl LoopbackPeer {
-    fn new(inode: Option<u64>) -> Self {
-        Self {
-            inode,
-            program: Arc::default(),
-        }
-    }
-
     /// The process that connected, while the connection is open. `None` where
     /// the system does not tell, or not in time.
     pub async fn program(&self) -> Option<Program> {
@@ -151,10 +131,6 @@ impl Caller for LoopbackPeer {
 impl Listener for LoopbackListener {
     type Io = TcpStream;
     type Caller = LoopbackPeer;
-
-    fn meter(&self) -> ConnectionMeter {
-        self.meter.clone()
-    }
 
     async fn accept(&mut self) -> io::Result<(TcpStream, LoopbackPeer)> {
         loop {
@@ -192,7 +168,9 @@ impl LoopbackListener {
             if let Some((stream, inode)) = admit(&self.unknown, stream, from, &looks) {
                 // Answers are small; waiting for more would only delay them.
                 let _ = stream.set_nodelay(true);
-                self.waiting.push_back((stream, LoopbackPeer::new(inode)));
+                let program = Arc::default();
+                let peer = LoopbackPeer { inode, program };
+                self.waiting.push_back((stream, peer));
             }
         }
         Ok(())

@@ -132,7 +132,7 @@ fn alone((first, lock): (ControlSocket, SocketLock)) -> ControlSockets {
 /// it was first, beside it.
 fn bind_shared(path: &Path) -> Result<(ControlSocket, SocketLock), BindError> {
     match unix::bind(path) {
-        Err(BindError::AlreadyRunning { .. } | BindError::InUse { .. }) => {
+        Err(BindError::AlreadyRunning(_) | BindError::InUse(_)) => {
             let machine = short_machine();
             unix::bind(&path.with_file_name(format!("quiltd-{machine}.sock")))
         }

@@ -10,7 +10,7 @@ pub(super) use quilt_trust::sockets::is_told;
 use quilt_trust::sockets::{Diag, Socket, TABLES, is_known};
 
 /// What is known of the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The socket is this user's.
     User(u32),
@@ -21,11 +21,12 @@ pub(super) enum Owner {
     /// user whom this container does not know.
     Elsewhere,
     /// The system has no such list.
+    #[default]
     Unknown,
 }
 
 /// What the system says of the other end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Found {
     pub(super) owner: Owner,
     /// The socket, by its number.
@@ -66,11 +67,7 @@ impl<'a> Owners<'a> {
     /// The end at `peer`, of a connection which must be older than this.
     pub(super) fn look(&self, peer: SocketAddr) -> Found {
         let SocketAddr::V4(peer) = peer else {
-            return Found {
-                owner: Owner::Unknown,
-                inode: None,
-                is_listed: false,
-            };
+            return Found::default();
         };
         self.asked(peer).unwrap_or_else(|| Found {
             owner: self.listed(peer),

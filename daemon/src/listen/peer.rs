@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use super::ancestry::requested_by;
 use super::tracked::Stream;
 use super::{Caller, ControlSocket, Listener, Origin, Program, SocketLock};
-use crate::metrics::ConnectionMeter;
 
 /// Connections that may wait to be accepted. They are at once, so few do but in
 /// a storm, where whoever comes next stands behind all of them; programs that do
@@ -25,8 +24,6 @@ const BACKLOG: i32 = 1024;
 pub struct Peer {
     /// Its effective user.
     pub uid: u32,
-    /// Its effective group.
-    pub gid: u32,
     /// Its process, where the system tells. It may have ended since, and its
     /// number may be another's: good for the audit log and for sharing slots,
     /// not for whom to serve.
@@ -41,7 +38,6 @@ impl Peer {
         let credentials = stream.peer_cred()?;
         Ok(Self {
             uid: credentials.uid(),
-            gid: credentials.gid(),
             requested_by: Arc::default(),
             // 0 is a process outside our pid namespace.
             pid: credentials
@@ -90,7 +86,6 @@ pub struct PeerListener {
     /// Places that are there again.
     again: Option<mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>>,
     uid: u32,
-    meter: ConnectionMeter,
 }
 
 #[derive(Debug)]
@@ -115,40 +110,20 @@ impl Listening {
 }
 
 impl PeerListener {
-    /// Accepts on `socket` from the daemon's own effective user. Needs a tokio
+    /// Accepts on `socket`, on another one where there is any, and on every one
+    /// that arrives later, from the daemon's own effective user. Needs a tokio
     /// runtime.
-    pub fn new(socket: ControlSocket) -> io::Result<Self> {
-        Self::serving(socket, geteuid().as_raw())
-    }
-
-    /// The same, counted by `meter`.
-    #[must_use]
-    pub fn metered(self, meter: ConnectionMeter) -> Self {
-        Self { meter, ..self }
-    }
-
-    /// The same, and on another socket, too.
-    pub fn and_on(mut self, socket: Option<ControlSocket>) -> io::Result<Self> {
-        let also = socket
-            .map(|socket| Listening::on(socket, None))
-            .transpose()?;
-        self.listening.extend(also);
-        Ok(self)
-    }
-
-    /// The same, and on every socket that arrives later.
-    #[must_use]
-    pub fn and_later_on(self, again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>) -> Self {
-        let again = Some(again);
-        Self { again, ..self }
-    }
-
-    fn serving(socket: ControlSocket, uid: u32) -> io::Result<Self> {
+    pub fn new(
+        socket: ControlSocket,
+        also: Option<ControlSocket>,
+        again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>,
+    ) -> io::Result<Self> {
+        let sockets = [socket].into_iter().chain(also);
+        let listening = sockets.map(|socket| Listening::on(socket, None));
         Ok(Self {
-            listening: vec![Listening::on(socket, None)?],
-            again: None,
-            uid,
-            meter: ConnectionMeter::default(),
+            listening: listening.collect::<io::Result<_>>()?,
+            again: Some(again),
+            uid: geteuid().as_raw(),
         })
     }
 
@@ -176,10 +151,6 @@ impl PeerListener {
 impl Listener for PeerListener {
     type Io = UnixStream;
     type Caller = Peer;
-
-    fn meter(&self) -> ConnectionMeter {
-        self.meter.clone()
-    }
 
     async fn accept(&mut self) -> io::Result<(UnixStream, Peer)> {
         loop {

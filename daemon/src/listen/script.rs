@@ -67,12 +67,12 @@ impl Interpreter {
             Some((name, value)) => (name, Some(value)),
             None => (argument, None),
         };
-        let is = |known: &&str| match known.strip_suffix('*') {
+        let is = |known: &str| match known.strip_suffix('*') {
             Some(start) => argument.starts_with(start),
-            None => *known == name,
+            None => known == name,
         };
         let mut words = self.words.iter();
-        if let Some((takes, _)) = words.find(|(_, known)| known.iter().any(is)) {
+        if let Some((takes, _)) = words.find(|(_, known)| known.split(' ').any(is)) {
             return Some((*takes, value));
         }
         if argument.starts_with("--") {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
-use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
-use http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use http::{Request, StatusCode, header};
 use http_body_util::Limited;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -26,7 +26,7 @@ use super::early_refusal::EarlyRefusal;
 use super::lazy_timeout::{TimedOut, within};
 use super::limiter::{ConnectionLimiter, ConnectionSlot, Order, Origin, Turn};
 use super::listener_limits::Limits;
-use super::tracked::{Answered, Asked, Stream, Tracked};
+use super::tracked::{Asked, Stream, Tracked, answered};
 use crate::metrics::ConnectionMeter;
 
 /// Bytes a connection may buffer; more would only cost memory on a local
@@ -42,11 +42,6 @@ pub trait Listener: Send {
 
     /// The next connection worth serving. Must be cancel safe.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Self::Caller)>> + Send;
-
-    /// Where connections are counted.
-    fn meter(&self) -> ConnectionMeter {
-        ConnectionMeter::default()
-    }
 }
 
 /// Who is on the other end of a connection.
@@ -90,8 +85,10 @@ impl ErrorResponders {
 
 /// Serves `router` until `shutdown`, then closes the listener, lets requests
 /// under way end, and returns the number of those cut off at the deadline.
+/// `meter` counts the connections.
 pub async fn serve<L: Listener>(
     mut listener: L,
+    meter: ConnectionMeter,
     router: Router,
     limits: Limits,
     responders: ErrorResponders,
@@ -104,7 +101,7 @@ pub async fn serve<L: Listener>(
         shutdown,
         cut: AtomicUsize::new(0),
     });
-    let limiter = ConnectionLimiter::new(limits.connections, listener.meter());
+    let limiter = ConnectionLimiter::new(limits.connections, meter);
     let connections = TaskTracker::new();
     let mut acceptor = Acceptor::new(limiter, limits.waiting);
     let shutdown = server.shutdown.clone();
@@ -219,7 +216,7 @@ impl Server {
             let problem = Problem::new(504, ErrorCode::Internal, detail);
             (self.responders.late)(&problem)
         });
-        Ok(response.map(|body| Body::new(Answered::new(body, slot.clone()))))
+        Ok(response.map(|body| answered(body, slot.clone())))
     }
 
     async fn answer_in_turn(&self, request: Request<Incoming>, slot: &ConnectionSlot) -> Response {
@@ -239,8 +236,8 @@ impl Server {
         }
         let body_bytes = usize::try_from(limits.body_bytes).unwrap_or(usize::MAX);
         let request = request.map(|body| {
-            let body = Asked::new(body, slot.clone());
-            Body::new(Limited::new(body, body_bytes))
+            let slot = slot.clone();
+            Body::new(Limited::new(Asked { body, slot }, body_bytes))
         });
         let answer = slot.answering(self.router.clone().oneshot(request));
         tokio::select! {
@@ -257,26 +254,19 @@ impl Server {
 
 /// An answer to somebody who may ask again in a moment (RFC 9110, section
 /// 10.2.3).
-pub(crate) fn come_again(mut response: Response) -> Response {
-    let seconds = HeaderValue::from_static("1");
-    response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    response
+pub(crate) fn come_again(response: Response) -> Response {
+    ([(header::RETRY_AFTER, "1")], response).into_response()
 }
 
 /// A problem as an answer.
 pub(crate) fn problem_response(problem: &Problem) -> Response {
     // Strings and numbers always serialise.
     let body = serde_json::to_vec(problem).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = http::StatusCode::from_u16(problem.status)
-        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let media_type = [(header::CONTENT_TYPE, Problem::MEDIA_TYPE)];
     // For whoever keeps count of outcomes.
-    response.extensions_mut().insert(problem.code.clone());
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(Problem::MEDIA_TYPE),
-    );
-    response
+    let code = Extension(problem.code.clone());
+    (status, media_type, code, body).into_response()
 }
 
 #[cfg(test)]

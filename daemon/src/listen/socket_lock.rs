@@ -37,8 +37,8 @@ pub(super) fn lock(dir: &PrivateDir, socket: &Path, name: &OsStr) -> Result<Sock
         let path = instance::socket_lock(socket);
         // One of root's, say, which cannot be opened.
         match quilt_trust::judge(&path, Role::State) {
-            Err(why @ Distrust::Kind { .. }) => BindError::Distrusted { why },
-            Err(why) if why.is_about_others() => BindError::Distrusted { why },
+            Err(why @ Distrust::Kind { .. }) => BindError::Distrusted(why),
+            Err(why) if why.is_about_others() => BindError::Distrusted(why),
             _ => BindError::Lock { path, source },
         }
     };
@@ -88,9 +88,7 @@ fn take(
                 tracing::warn!("{held}: another file has its place now");
                 return Ok(None);
             }
-            Err(BindError::AlreadyRunning {
-                path: socket.to_owned(),
-            })
+            Err(BindError::AlreadyRunning(socket.to_owned()))
         }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
+use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -129,14 +130,8 @@ impl<I: Stream, C: Unpin> AsyncWrite for Tracked<I, C> {
 /// A request's body that tells when the rest of it is waited for. However
 /// slowly it comes, that counts from the first moment.
 pub(super) struct Asked {
-    body: Incoming,
-    slot: ConnectionSlot,
-}
-
-impl Asked {
-    pub(super) fn new(body: Incoming, slot: ConnectionSlot) -> Self {
-        Self { body, slot }
-    }
+    pub(super) body: Incoming,
+    pub(super) slot: ConnectionSlot,
 }
 
 impl HttpBody for Asked {
@@ -171,40 +166,18 @@ impl Drop for Asked {
     }
 }
 
-/// An answer's body that tells when it has been handed over.
-pub(super) struct Answered {
-    body: Body,
-    slot: ConnectionSlot,
-}
+/// Tells that an answer has been handed over.
+struct HandedOver(ConnectionSlot);
 
-impl Answered {
-    pub(super) fn new(body: Body, slot: ConnectionSlot) -> Self {
-        Self { body, slot }
-    }
-}
-
-impl HttpBody for Answered {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Answered {
+impl Drop for HandedOver {
     fn drop(&mut self) {
-        self.slot.answered();
+        self.0.answered();
     }
+}
+
+/// An answer's body that tells when it has been handed over.
+pub(super) fn answered(body: Body, slot: ConnectionSlot) -> Body {
+    let handed_over = HandedOver(slot);
+    // Goes with the body.
+    Body::new(body.inspect_frame(move |_| _ = &handed_over))
 }

@@ -82,11 +82,9 @@ fn bind_in(
     path: &Path,
     open: impl FnOnce(&Path) -> Result<PrivateDir, BindError>,
 ) -> Result<(ControlSocket, SocketLock), BindError> {
-    let path = &std::path::absolute(path).map_err(|_| BindError::NotAFile {
-        path: path.to_owned(),
-    })?;
+    let path = &std::path::absolute(path).map_err(|_| BindError::NotAFile(path.to_owned()))?;
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(BindError::NotAFile { path: path.clone() });
+        return Err(BindError::NotAFile(path.clone()));
     };
     let birth = birth_name(name);
     if !SocketAddress::is_possible(&path.with_file_name(&birth)) {
@@ -136,9 +134,7 @@ fn refuse_unless_free(dir: &PrivateDir, path: &Path, name: &OsStr) -> Result<(),
 fn refuse_unless_stale(path: &Path) -> Result<(), BindError> {
     match is_listening::probe(path) {
         Ok(Answer::Stale) => Ok(()),
-        Ok(Answer::Alive) => Err(BindError::InUse {
-            path: path.to_owned(),
-        }),
+        Ok(Answer::Alive) => Err(BindError::InUse(path.to_owned())),
         Err(error) => Err(failed("probe", path)(error)),
     }
 }
@@ -173,9 +169,7 @@ fn listen_under(
                 .map_err(failed("protect", &birth))?;
             Ok((listener, stat))
         }
-        _ => Err(BindError::Moved {
-            path: path.to_owned(),
-        }),
+        _ => Err(BindError::Moved(path.to_owned())),
     }
 }
 

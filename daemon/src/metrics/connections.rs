@@ -2,30 +2,20 @@
 
 use std::sync::Arc;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ListenerLabel {
-    listener: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Evicted {
-    listener: &'static str,
-    reason: &'static str,
-}
+use super::Labels;
 
 /// Connections by listener: accepted, open, and made to go.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
-    accepted: Family<ListenerLabel, Counter>,
-    open: Family<ListenerLabel, Gauge>,
-    evicted: Family<Evicted, Counter>,
+    accepted: Family<Labels<1>, Counter>,
+    open: Family<Labels<1>, Gauge>,
+    evicted: Family<Labels<2>, Counter>,
     activity: Arc<Notify>,
 }
 
@@ -77,28 +67,21 @@ pub struct ConnectionMeter {
 impl ConnectionMeter {
     /// A connection got a slot.
     pub fn opened(&self) {
-        let on = ListenerLabel {
-            listener: self.listener,
-        };
+        let on = [("listener", self.listener)];
         self.connections.accepted.get_or_create(&on).inc();
         self.connections.open.get_or_create(&on).inc();
     }
 
     /// It is gone.
     pub fn closed(&self) {
-        let on = ListenerLabel {
-            listener: self.listener,
-        };
+        let on = [("listener", self.listener)];
         self.connections.open.get_or_create(&on).dec();
         self.connections.activity.notify_one();
     }
 
     /// One was made to go.
     pub fn evicted(&self, reason: &'static str) {
-        let evicted = Evicted {
-            listener: self.listener,
-            reason,
-        };
+        let evicted = [("listener", self.listener), ("reason", reason)];
         self.connections.evicted.get_or_create(&evicted).inc();
     }
 }

@@ -1,7 +1,6 @@
 //! What the daemon holds, looked at when somebody asks: a catalog or a profile
 //! that is gone leaves nothing behind.
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -10,23 +9,7 @@ use quilt_proto::wire::{SessionState, Status};
 use quilt_proto::{CatalogUrl, Timestamp};
 use url::Url;
 
-use super::PREFIX;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfCatalog {
-    catalog: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfProfile {
-    catalog: String,
-    profile: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct InState {
-    state: &'static str,
-}
+use super::{Labels, PREFIX};
 
 pub(super) fn registry(status: &Status, audit_dropped: u64, now: Timestamp) -> Registry {
     let mut registry = Registry::with_prefix(PREFIX);
@@ -52,21 +35,17 @@ pub(super) fn registry(status: &Status, audit_dropped: u64, now: Timestamp) -> R
 /// Seconds are counted here and not left to the reader, whose clock may be
 /// another. What has expired is negative.
 fn expiries(registry: &mut Registry, status: &Status, now: Timestamp) {
-    let tokens = Family::<OfCatalog, Gauge>::default();
-    let keys = Family::<OfCatalog, Gauge>::default();
-    let credentials = Family::<OfProfile, Gauge>::default();
+    let tokens = Family::<Labels<1, String>, Gauge>::default();
+    let keys = Family::<Labels<1, String>, Gauge>::default();
+    let credentials = Family::<Labels<2, String>, Gauge>::default();
     for of in &status.catalogs {
         let catalog = host(&of.catalog_url);
-        let session = OfCatalog {
-            catalog: catalog.clone(),
-        };
+        let session = [("catalog", catalog.clone())];
         soonest(&tokens, &session, of.session.access_token_expires_at, now);
         soonest(&keys, &session, of.session.api_key_expires_at, now);
         for held in &of.credentials {
-            let profile = OfProfile {
-                catalog: catalog.clone(),
-                profile: held.profile.to_string(),
-            };
+            let profile = held.profile.to_string();
+            let profile = [("catalog", catalog.clone()), ("profile", profile)];
             soonest(&credentials, &profile, held.expires_at, now);
         }
     }
@@ -104,10 +83,10 @@ where
         .set(known.map_or(left, |known| known.min(left)));
 }
 
-fn sessions(status: &Status) -> Family<InState, Gauge> {
-    let sessions = Family::<InState, Gauge>::default();
+fn sessions(status: &Status) -> Family<Labels<1>, Gauge> {
+    let sessions = Family::<Labels<1>, Gauge>::default();
     for state in ["logged_out", "active", "expired"] {
-        drop(sessions.get_or_create(&InState { state }));
+        drop(sessions.get_or_create(&[("state", state)]));
     }
     for of in &status.catalogs {
         let state = match of.session.state {
@@ -115,7 +94,7 @@ fn sessions(status: &Status) -> Family<InState, Gauge> {
             SessionState::Active => "active",
             SessionState::Expired => "expired",
         };
-        sessions.get_or_create(&InState { state }).inc();
+        sessions.get_or_create(&[("state", state)]).inc();
     }
     sessions
 }

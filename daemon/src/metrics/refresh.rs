@@ -2,26 +2,16 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use quilt_proto::wire::AuditEntry;
 
+use super::Labels;
+
 /// In seconds; a stack is given 15 for an answer, and asked twice at most.
 const BUCKETS: [f64; 8] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Kind {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Ended {
-    kind: &'static str,
-    outcome: &'static str,
-}
 
 /// How an attempt to replace a value ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,14 +69,14 @@ pub struct Refreshes {
 
 impl Refreshes {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let ended = Family::<Ended, Counter>::default();
+        let ended = Family::<Labels<2>, Counter>::default();
         registry.register(
             "refreshes",
             "Attempts to replace an access token or AWS credentials; \
              failed ones are tried again, refused ones end the login",
             ended.clone(),
         );
-        let durations = Family::<Kind, Histogram, _>::new_with_constructor(
+        let durations = Family::<Labels<1>, Histogram, _>::new_with_constructor(
             (|| Histogram::new(BUCKETS)) as fn() -> Histogram,
         );
         registry.register_with_unit(
@@ -96,20 +86,14 @@ impl Refreshes {
             durations.clone(),
         );
         // All of them from the start: what has never happened is zero.
-        let meter = |kind| RefreshMeter {
-            ok: ended.get_or_create_owned(&Ended {
-                kind,
-                outcome: AuditEntry::OK,
-            }),
-            failed: ended.get_or_create_owned(&Ended {
-                kind,
-                outcome: "failed",
-            }),
-            refused: ended.get_or_create_owned(&Ended {
-                kind,
-                outcome: "refused",
-            }),
-            durations: durations.get_or_create_owned(&Kind { kind }),
+        let meter = |kind| {
+            let ended = |how| ended.get_or_create_owned(&[("kind", kind), ("outcome", how)]);
+            RefreshMeter {
+                ok: ended(AuditEntry::OK),
+                failed: ended("failed"),
+                refused: ended("refused"),
+                durations: durations.get_or_create_owned(&[("kind", kind)]),
+            }
         };
         Self {
             access_tokens: meter("access_token"),

@@ -1,33 +1,26 @@
 //! Requests to stacks and to AWS.
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use quilt_proto::wire::AuditEntry;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    service: &'static str,
-    outcome: &'static str,
-}
+use super::Labels;
 
 /// Requests to one service, by outcome. Cheap to clone; the default one counts
 /// for nobody.
 #[derive(Clone, Debug, Default)]
 pub struct UpstreamMeter {
     service: &'static str,
-    requests: Family<Labels, Counter>,
+    requests: Family<Labels<2>, Counter>,
 }
 
 impl UpstreamMeter {
     /// Notes a request: `ok`, or the kind of its failure.
     pub fn note<T, E>(&self, outcome: &Result<T, E>, kind: impl FnOnce(&E) -> &'static str) {
-        let service = self.service;
         let outcome = outcome.as_ref().map_or_else(kind, |_| AuditEntry::OK);
-        self.requests
-            .get_or_create(&Labels { service, outcome })
-            .inc();
+        let labels = [("service", self.service), ("outcome", outcome)];
+        self.requests.get_or_create(&labels).inc();
     }
 }
 

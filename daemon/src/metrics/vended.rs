@@ -2,18 +2,13 @@
 
 use std::borrow::Cow;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use quilt_proto::ErrorCode;
 use quilt_proto::wire::AuditEntry;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    via: &'static str,
-    outcome: Cow<'static, str>,
-}
+use super::Labels;
 
 /// The way credentials were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +20,18 @@ pub enum Via {
 }
 
 impl Via {
-    fn as_str(self) -> &'static str {
-        match self {
+    fn labels(self, outcome: Cow<'static, str>) -> Labels<2, Cow<'static, str>> {
+        let via = match self {
             Self::Socket => "socket",
             Self::Grant => "grant",
-        }
+        };
+        [("via", via.into()), ("outcome", outcome)]
     }
 }
 
 /// Requests for AWS credentials by their outcome.
 #[derive(Debug)]
-pub struct Vended(Family<Labels, Counter>);
+pub struct Vended(Family<Labels<2, Cow<'static, str>>, Counter>);
 
 impl Vended {
     pub(super) fn register(registry: &mut Registry) -> Self {
@@ -48,10 +44,7 @@ impl Vended {
         );
         // From the start: what has never happened is zero.
         for via in [Via::Socket, Via::Grant] {
-            drop(vended.0.get_or_create(&Labels {
-                via: via.as_str(),
-                outcome: Cow::Borrowed(AuditEntry::OK),
-            }));
+            drop(vended.0.get_or_create(&via.labels(AuditEntry::OK.into())));
         }
         vended
     }
@@ -61,7 +54,6 @@ impl Vended {
         let outcome = failure.map_or(Cow::Borrowed(AuditEntry::OK), |code| {
             Cow::Owned(code.as_str().to_owned())
         });
-        let via = via.as_str();
-        self.0.get_or_create(&Labels { via, outcome }).inc();
+        self.0.get_or_create(&via.labels(outcome)).inc();
     }
 }

@@ -24,8 +24,9 @@ pub(super) fn show(notice: &Notification) -> zbus::Result<()> {
     let hints: HashMap<&str, Value<'_>> = HashMap::from([("urgency", Value::U8(1))]);
     let actions: &[&str] = &[];
     let title = "Quilt needs you";
-    let body = markup(&format!("{}\n{}", notice.summary, notice.hint));
-    let body = body.as_str();
+    let body = format!("{}\n{}", notice.summary, notice.hint);
+    // Bodies may be read as markup.
+    let body = quick_xml::escape::partial_escape(&body);
     connection.call_method(
         Some("org.freedesktop.Notifications"),
         "/org/freedesktop/Notifications",
@@ -43,11 +44,4 @@ pub(super) fn show(notice: &Notification) -> zbus::Result<()> {
         ),
     )?;
     Ok(())
-}
-
-/// Text as text: bodies may be read as markup.
-fn markup(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -80,7 +80,7 @@ impl AuthFile {
             }
             _ => Zeroizing::new(format!("{{{}: {login}}}", Value::from(registry))),
         };
-        self.write_private(&added)
+        super::write_private(&self.0, added.as_bytes())
     }
 
     /// Forgets the login for a registry; the file too, where it was the last.
@@ -158,14 +158,6 @@ impl AuthFile {
             None => Ok(Map::new()),
             Some(text) => parse(&text).ok_or_else(|| SdkFileError::Broken(self.0.clone())),
         }
-    }
-
-    fn write_private(&self, text: &str) -> Result<(), SdkFileError> {
-        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
-        if let Some(dir) = self.0.parent() {
-            quilt_trust::make_dir(dir)?;
-        }
-        files::replace_private(&self.0, text.as_bytes()).map_err(|error| fail(&error))
     }
 }
 

@@ -106,9 +106,13 @@ impl ConfigFile {
 
     /// The effective configuration: the SDK's defaults under what is in the file.
     pub fn read(&self) -> Result<ConfigValues, ConfigError> {
+        Ok(self.effective(self.known()?.stored.clone()))
+    }
+
+    fn effective(&self, stored: Map<String, Value>) -> ConfigValues {
         let mut values = config_keys::defaults(&self.dir);
-        values.extend(self.known()?.stored.clone());
-        Ok(values)
+        values.extend(stored);
+        values
     }
 
     /// The file's text; nothing where there is none.
@@ -140,9 +144,7 @@ impl ConfigFile {
     fn known(&self) -> Result<Arc<Parsed>, ConfigError> {
         self.known.get(|| {
             let stored = self.parse(self.text()?.as_deref())?;
-            let catalog = stored
-                .get(python_sdk::NAVIGATOR_URL)
-                .and_then(Value::as_str);
+            let catalog = text_of(&stored, python_sdk::NAVIGATOR_URL);
             let catalog = catalog.filter(|text| !text.trim().is_empty());
             let catalog = catalog.map(|text| self.parse_catalog(text));
             Ok(Parsed { stored, catalog })
@@ -193,11 +195,7 @@ impl ConfigFile {
     /// The registry it names, whatever it is.
     pub(super) fn registry(&self) -> Result<Option<String>, ConfigError> {
         let known = self.known()?;
-        let registry = known
-            .stored
-            .get(python_sdk::REGISTRY_URL)
-            .and_then(Value::as_str);
-        Ok(registry.map(str::to_owned))
+        Ok(text_of(&known.stored, python_sdk::REGISTRY_URL).map(str::to_owned))
     }
 
     /// By what this version of the file is told from another.
@@ -208,8 +206,7 @@ impl ConfigFile {
     /// Whether a text says the same as the file, the registry aside.
     pub(super) fn differs_in_registry_only(&self, text: &str) -> Result<bool, ConfigError> {
         let effective = |text: Option<&str>| {
-            let mut values = config_keys::defaults(&self.dir);
-            values.extend(self.parse(text)?);
+            let mut values = self.effective(self.parse(text)?);
             values.insert(python_sdk::REGISTRY_URL.to_owned(), Value::Null);
             Ok::<_, ConfigError>(values)
         };
@@ -233,18 +230,14 @@ impl ConfigFile {
         to: &RegistryUrl,
     ) -> Result<Option<String>, ConfigError> {
         let known = self.known()?;
-        let registry = known
-            .stored
-            .get(python_sdk::REGISTRY_URL)
-            .and_then(Value::as_str);
+        let registry = text_of(&known.stored, python_sdk::REGISTRY_URL);
         let registry = registry.and_then(|url| url.parse::<RegistryUrl>().ok());
         if registry.as_ref() != Some(from)
             || known.catalog.clone().transpose()?.as_ref() != Some(catalog)
         {
             return Ok(None);
         }
-        let mut values = config_keys::defaults(&self.dir);
-        values.extend(known.stored.clone());
+        let mut values = self.effective(known.stored.clone());
         values.insert(python_sdk::REGISTRY_URL.to_owned(), json!(to));
         self.render(&values).map(Some)
     }
@@ -360,6 +353,10 @@ impl ConfigFile {
         files::replace_at_once(&self.path(), text.as_bytes(), MODE)
             .map_err(|error| self.io("write", &error))
     }
+}
+
+fn text_of<'a>(stored: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    stored.get(key)?.as_str()
 }
 
 /// The values with those a catalog publishes, as far as they are the SDK's.

@@ -26,11 +26,7 @@ impl LoginImport {
     }
 
     pub(super) fn begin(&self, login: &Secret) -> Result<(), SdkFileError> {
-        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.0, error);
-        if let Some(dir) = self.0.parent() {
-            quilt_trust::make_dir(dir)?;
-        }
-        files::replace_private(&self.0, hash(login).as_bytes()).map_err(|error| fail(&error))
+        super::write_private(&self.0, hash(login).as_bytes())
     }
 
     pub(super) fn is_of(&self, login: &Secret) -> bool {

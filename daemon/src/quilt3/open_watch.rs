@@ -1,5 +1,4 @@
-//! Whether anybody has opened a file that was watched from its beginning, and
-//! when files of a directory were written.
+//! Whether anybody has opened a file that was watched from its beginning.
 //!
 //! Linux tells through inotify(7). What cannot be watched counts as opened.
 
@@ -78,20 +77,6 @@ mod system {
             }
         }
 
-        /// Watches for files of a directory that were written, whole, for
-        /// [`Self::news`] to tell.
-        pub(in super::super) fn watch_writes(&self, dir: &Path) -> io::Result<()> {
-            let written = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
-            inotify::add_watch(&self.inotify, dir, written)?;
-            Ok(())
-        }
-
-        /// Forgets what there was to tell.
-        pub(in super::super) fn clear(&mut self) {
-            self.read();
-            self.opened.clear();
-        }
-
         fn read(&mut self) {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut events = inotify::Reader::new(&self.inotify, &mut buffer);
@@ -141,12 +126,6 @@ mod system {
         }
 
         pub(in super::super) fn forget(&mut self, _file: Watched) {}
-
-        pub(in super::super) fn watch_writes(&self, _dir: &Path) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        pub(in super::super) fn clear(&mut self) {}
 
         pub(in super::super) async fn news(&mut self) {
             std::future::pending::<()>().await;

@@ -46,31 +46,28 @@ impl Redirection {
 
 /// The file it is kept in.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
-    path: PathBuf,
-}
+pub(super) struct Record(PathBuf);
 
 impl Record {
     /// In the daemon's own directory.
     pub(super) fn in_dir(state_dir: &Path) -> Self {
-        let path = state_dir.join(state_files::SDK_RECORD);
-        Self { path }
+        Self(state_dir.join(state_files::SDK_RECORD))
     }
 
     pub(super) fn path(&self) -> &PathBuf {
-        &self.path
+        &self.0
     }
 
     /// What is recorded, if anything is. What cannot be understood is set aside.
     pub(super) fn read(&self) -> Result<Option<Redirection>, SdkFileError> {
-        let text = files::read(&self.path, Role::State, MAX_BYTES)
-            .map_err(|error| SdkFileError::io("read", &self.path, &error))?;
+        let text = files::read(&self.0, Role::State, MAX_BYTES)
+            .map_err(|error| SdkFileError::io("read", &self.0, &error))?;
         let Some(text) = text else { return Ok(None) };
         match serde_json::from_str::<Redirection>(&text) {
             Ok(redirection) if redirection.version == Redirection::VERSION => Ok(Some(redirection)),
             _ => {
-                let aside = files::set_aside(&self.path)
-                    .map_err(|error| SdkFileError::io("set aside", &self.path, &error))?;
+                let aside = files::set_aside(&self.0)
+                    .map_err(|error| SdkFileError::io("set aside", &self.0, &error))?;
                 tracing::warn!(
                     ?aside,
                     "the record of the Python SDK could not be understood"
@@ -82,16 +79,13 @@ impl Record {
 
     /// Replaces what is recorded.
     pub(super) fn save(&self, redirection: &Redirection) -> Result<(), SdkFileError> {
-        let fail = |error: &std::io::Error| SdkFileError::io("write", &self.path, error);
-        if let Some(dir) = self.path.parent() {
-            quilt_trust::make_dir(dir)?;
-        }
-        let text = serde_json::to_vec_pretty(redirection).map_err(|error| fail(&error.into()))?;
-        files::replace_private(&self.path, &text).map_err(|error| fail(&error))
+        let text = serde_json::to_vec_pretty(redirection);
+        let text = text.map_err(|error| SdkFileError::io("write", &self.0, &error.into()))?;
+        super::write_private(&self.0, &text)
     }
 
     /// Records nothing any more.
     pub(super) fn remove(&self) -> Result<(), SdkFileError> {
-        files::remove(&self.path).map_err(|error| SdkFileError::io("remove", &self.path, &error))
+        files::remove(&self.0).map_err(|error| SdkFileError::io("remove", &self.0, &error))
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use quilt_proto::quoted;
+use quilt_proto::{NameError, quoted};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -67,10 +67,9 @@ impl<'d> Table<'d> {
         let Some(entry) = unknown.first() else {
             return Ok(());
         };
-        let place = if self.name.is_empty() {
-            String::new()
-        } else {
-            format!(" in [{}]", self.name)
+        let place = match self.name.as_str() {
+            "" => String::new(),
+            name => format!(" in [{name}]"),
         };
         let nearest = nearest(entry.key(), known)
             .map_or_else(String::new, |name| format!(" (did you mean '{name}'?)"));
@@ -130,6 +129,12 @@ impl<'d> Table<'d> {
 impl<'d> Entry<'d> {
     pub(super) fn key(&self) -> &'d str {
         self.key.get_ref()
+    }
+
+    /// The key as a name of some kind.
+    pub(super) fn name<T: FromStr<Err = NameError>>(&self) -> Result<T, SettingsError> {
+        let name = self.key().parse();
+        name.map_err(|error: NameError| self.error(error.to_string()))
     }
 
     /// A complaint about the value.

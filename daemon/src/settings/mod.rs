@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_proto::{CatalogName, CatalogUrl, NameError, ProfileName, RegistryUrl};
+use quilt_proto::{CatalogName, CatalogUrl, ProfileName, RegistryUrl};
 
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
@@ -69,10 +69,7 @@ impl Settings {
         let mut settings = Self::default();
         if let Some(catalogs) = root.get("catalogs") {
             for entry in catalogs.table()?.entries() {
-                let name: CatalogName = entry
-                    .key()
-                    .parse()
-                    .map_err(|error: NameError| entry.error(error.to_string()))?;
+                let name: CatalogName = entry.name()?;
                 let url = catalog::url(&entry)?;
                 if let Some(file) = catalog::api_key_file(&entry)? {
                     settings.key_files.insert(url.clone(), file);
@@ -82,10 +79,7 @@ impl Settings {
         }
         if let Some(profiles) = root.get("profiles") {
             for entry in profiles.table()?.entries() {
-                let name: ProfileName = entry
-                    .key()
-                    .parse()
-                    .map_err(|error: NameError| entry.error(error.to_string()))?;
+                let name: ProfileName = entry.name()?;
                 let profile = Profile::parse(&name, &entry.table()?, &settings.catalogs)?;
                 settings.profiles.insert(name, Arc::new(profile));
             }
@@ -112,10 +106,8 @@ impl Settings {
 
     /// A profile. `default` always exists.
     pub fn profile(&self, name: &ProfileName) -> Option<Arc<Profile>> {
-        match self.profiles.get(name) {
-            Some(profile) => Some(Arc::clone(profile)),
-            None => name.is_default().then(Arc::default),
-        }
+        let set = self.profiles.get(name).cloned();
+        set.or_else(|| name.is_default().then(Arc::default))
     }
 
     /// Whether somebody would ask for a profile with this catalog: one that names

@@ -70,20 +70,17 @@ fn catalog(
         return Ok(None);
     };
     let text = entry.string()?;
-    match catalogs.get(text) {
-        Some(catalog) => Ok(Some(catalog.clone())),
-        None => CatalogUrl::from_typed(text).map(Some).map_err(|error| {
-            let names: Vec<&str> = catalogs.keys().map(String::as_str).collect();
-            let names = match names.as_slice() {
-                [] => String::new(),
-                names => format!(
-                    ", or the name of one below [catalogs]: {}",
-                    names.join(", ")
-                ),
-            };
-            entry.error(format!("{error}{names}"))
-        }),
+    if let Some(catalog) = catalogs.get(text) {
+        return Ok(Some(catalog.clone()));
     }
+    CatalogUrl::from_typed(text).map(Some).map_err(|error| {
+        let names: Vec<&str> = catalogs.keys().map(String::as_str).collect();
+        let names = match names.join(", ").as_str() {
+            "" => String::new(),
+            names => format!(", or the name of one below [catalogs]: {names}"),
+        };
+        entry.error(format!("{error}{names}"))
+    })
 }
 
 impl Profile {
@@ -253,8 +250,6 @@ fn policy(text: &str) -> Result<(), String> {
 }
 
 fn region(text: &str) -> Result<(), String> {
-    let region: Result<Region, _> = text.parse();
-    region
-        .map(drop)
-        .map_err(|_| "must be an AWS region such as eu-west-1".to_owned())
+    let region = text.parse::<Region>().map(drop);
+    region.map_err(|_| "must be an AWS region such as eu-west-1".to_owned())
 }

@@ -3,7 +3,6 @@
 use quilt_network::Failure;
 use quilt_proto::suggested_command::clause;
 use quilt_proto::{ErrorCode, NetworkFailure, Problem};
-use quilt_trust::Distrust;
 
 use super::ApiError;
 use crate::aws::AwsError;
@@ -55,15 +54,13 @@ pub(super) fn of(error: &ApiError) -> Problem {
         | ApiError::Search(error) => session(error),
         ApiError::Credential(error) => credential(error),
         ApiError::Config(error) => config(error),
-        ApiError::Audit(error) => Problem::new(500, ErrorCode::Internal, error.to_string()),
-        ApiError::NotASecret(error) => {
-            Problem::new(422, ErrorCode::InvalidInput, error.to_string())
-        }
+        ApiError::Audit(error) => internal(error.to_string()),
+        ApiError::NotASecret(error) => invalid(error.to_string()),
         ApiError::Key(error) => key(error),
         ApiError::Package(error) => package(error),
         ApiError::Name(error) => Problem::new(400, ErrorCode::InvalidInput, error.to_string()),
         ApiError::NotACatalog(error) => {
-            let odd = Problem::new(422, ErrorCode::InvalidInput, error.to_string());
+            let odd = invalid(error.to_string());
             match error {
                 // Most pages are of sites that are no catalog.
                 StackError::Unreachable {
@@ -78,30 +75,34 @@ pub(super) fn of(error: &ApiError) -> Problem {
             }
         }
         ApiError::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
-        ApiError::NoLoopback(why) => Problem::new(
-            500,
-            ErrorCode::Internal,
-            format!("cannot listen on 127.0.0.1: {why}"),
-        ),
-        ApiError::NoSuchLogin => {
-            Problem::new(404, ErrorCode::NotFound, "there is no such login under way")
-        }
+        ApiError::NoLoopback(why) => internal(format!("cannot listen on 127.0.0.1: {why}")),
+        ApiError::NoSuchLogin => not_found("there is no such login under way"),
         ApiError::Aws(error) => aws(error, error.to_string()),
         ApiError::Grant(error) => grant(error),
         ApiError::Gateway(error) => gateway(error),
-        ApiError::Machine(detail) => Problem::new(500, ErrorCode::Internal, detail),
-        ApiError::NoSuchGrant => Problem::new(404, ErrorCode::NotFound, "there is no such grant"),
+        ApiError::Machine(detail) => internal(detail),
+        ApiError::NoSuchGrant => not_found("there is no such grant"),
         ApiError::Streams(refused) => streams(*refused),
         ApiError::Body(problem) => (**problem).clone(),
-        ApiError::NoSuchPath => {
-            Problem::new(404, ErrorCode::NotFound, "there is no such path in the API")
-        }
+        ApiError::NoSuchPath => not_found("there is no such path in the API"),
         ApiError::NoSuchMethod => Problem::new(
             405,
             ErrorCode::InvalidInput,
             "this path does not take that method",
         ),
     }
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(422, ErrorCode::InvalidInput, detail)
+}
+
+fn not_found(detail: impl Into<String>) -> Problem {
+    Problem::new(404, ErrorCode::NotFound, detail)
+}
+
+fn internal(detail: impl Into<String>) -> Problem {
+    Problem::new(500, ErrorCode::Internal, detail)
 }
 
 fn streams(refused: StreamRefused) -> Problem {
@@ -115,27 +116,19 @@ fn streams(refused: StreamRefused) -> Problem {
 
 fn catalog(error: &CatalogError) -> Problem {
     match error {
-        CatalogError::Url(error) => Problem::new(
-            422,
-            ErrorCode::InvalidInput,
-            format!("the catalog is unusable: {error}"),
-        ),
+        CatalogError::Url(error) => invalid(format!("the catalog is unusable: {error}")),
         CatalogError::Name { .. }
         | CatalogError::NotConfigured
         | CatalogError::KeyUnplaced
-        | CatalogError::KeyOfSeveral(_) => {
-            Problem::new(422, ErrorCode::InvalidInput, error.to_string())
-        }
+        | CatalogError::KeyOfSeveral(_) => invalid(error.to_string()),
         CatalogError::Config(error) => config(error),
     }
 }
 
 fn file(error: &FileError) -> Problem {
     match error {
-        FileError::Io { .. } | FileError::Pinned { .. } => {
-            Problem::new(500, ErrorCode::Internal, error.to_string())
-        }
-        FileError::Distrusted(distrust) => distrusted(distrust),
+        FileError::Io { .. } | FileError::Pinned { .. } => internal(error.to_string()),
+        FileError::Distrusted(distrust) => internal(format!("{distrust}: it is not used")),
     }
 }
 
@@ -145,14 +138,8 @@ fn config(error: &ConfigError) -> Problem {
         ConfigError::File(error) => file(error),
         ConfigError::UnknownKey { .. }
         | ConfigError::BadValue { .. }
-        | ConfigError::Broken { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
+        | ConfigError::Broken { .. } => invalid(detail),
     }
-}
-
-/// A file that may be somebody else's doing.
-fn distrusted(distrust: &Distrust) -> Problem {
-    let what = format!("{distrust}: it is not used");
-    Problem::new(500, ErrorCode::Internal, what)
 }
 
 fn session(error: &SessionError) -> Problem {
@@ -169,10 +156,8 @@ fn session(error: &SessionError) -> Problem {
         }
         SessionError::KeyRefused { .. } => Problem::new(403, ErrorCode::InvalidApiKey, detail),
         SessionError::NotAccepted { .. } => Problem::new(503, ErrorCode::StackUnreachable, detail),
-        SessionError::NotACode | SessionError::RegistryIsHere(_) => {
-            Problem::new(422, ErrorCode::InvalidInput, detail)
-        }
-        SessionError::NoConnect(_) => Problem::new(404, ErrorCode::NotFound, detail),
+        SessionError::NotACode | SessionError::RegistryIsHere(_) => invalid(detail),
+        SessionError::NoConnect(_) => not_found(detail),
         SessionError::NoOwners(_) => Problem::new(403, ErrorCode::Denied, detail),
         SessionError::WebLoginDenied => Problem::new(403, ErrorCode::StackRefused, detail),
         SessionError::LoggedOut(_)
@@ -181,7 +166,7 @@ fn session(error: &SessionError) -> Problem {
         | SessionError::KeyUnread(_)
         | SessionError::WebLoginLate
         | SessionError::WebLoginReplaced => Problem::new(401, ErrorCode::LoginRequired, detail),
-        SessionError::NoRandomness => Problem::new(500, ErrorCode::Internal, detail),
+        SessionError::NoRandomness => internal(detail),
         SessionError::Stack(error) => stack(error),
         SessionError::Store(error) => store(error),
         SessionError::Slow(_) => Problem::new(504, ErrorCode::StackUnreachable, detail),
@@ -210,14 +195,12 @@ fn gateway(error: &GatewayError) -> Problem {
     let detail = error.to_string();
     match error {
         GatewayError::Session(error) => session(error),
-        GatewayError::NoOwnLogin(_) => Problem::new(404, ErrorCode::NotFound, detail),
+        GatewayError::NoOwnLogin(_) => not_found(detail),
         GatewayError::NotTakenOver { source, .. } => Problem {
             detail,
             ..session(source)
         },
-        GatewayError::RecordLost | GatewayError::Files(SdkFileError::Broken(_)) => {
-            Problem::new(422, ErrorCode::InvalidInput, detail)
-        }
+        GatewayError::RecordLost | GatewayError::Files(SdkFileError::Broken(_)) => invalid(detail),
         GatewayError::Grant(error) => grant(error),
         GatewayError::Files(SdkFileError::Config(error)) => config(error),
         GatewayError::Files(SdkFileError::File(error)) => file(error),
@@ -239,9 +222,7 @@ fn stack(error: &StackError) -> Problem {
         | StackError::Forbidden { .. }
         | StackError::TokenRejected { .. }
         | StackError::Refused { .. } => Problem::new(403, ErrorCode::StackRefused, detail),
-        StackError::Input { .. } | StackError::TooLong { .. } => {
-            Problem::new(422, ErrorCode::InvalidInput, detail)
-        }
+        StackError::Input { .. } | StackError::TooLong { .. } => invalid(detail),
         StackError::Invalid { .. } => Problem::new(502, ErrorCode::StackInvalid, detail),
         StackError::Credentials { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
     }
@@ -264,7 +245,7 @@ fn credential(error: &CredentialError) -> Problem {
         CredentialError::ClockSkew(_) => clock_skew(detail),
         CredentialError::Aws { source, .. } => aws(source, detail),
         CredentialError::SlowAws(_) => Problem::new(504, ErrorCode::AwsUnreachable, detail),
-        CredentialError::UnknownProfile { .. } => Problem::new(404, ErrorCode::NotFound, detail),
+        CredentialError::UnknownProfile { .. } => not_found(detail),
         CredentialError::Slow(_) => Problem::new(504, ErrorCode::StackUnreachable, detail),
         CredentialError::Stopping => stopping(detail),
     }
@@ -277,12 +258,8 @@ fn key(error: &KeyError) -> Problem {
             Problem::new(403, ErrorCode::InvalidApiKey, detail)
         }
         KeyError::Session(error) | KeyError::NotSet(error) => session(error),
-        KeyError::Name(_) | KeyError::NoName | KeyError::Lifetime => {
-            Problem::new(422, ErrorCode::InvalidInput, detail)
-        }
-        KeyError::NotFound | KeyError::Unidentified | KeyError::NoKey(_) => {
-            Problem::new(404, ErrorCode::NotFound, detail)
-        }
+        KeyError::Name(_) | KeyError::NoName | KeyError::Lifetime => invalid(detail),
+        KeyError::NotFound | KeyError::Unidentified | KeyError::NoKey(_) => not_found(detail),
         KeyError::NotAdmin(_) => Problem::new(403, ErrorCode::StackRefused, detail),
         KeyError::SameName { .. } | KeyError::Meanwhile(_) => {
             Problem::new(409, ErrorCode::InvalidInput, detail)
@@ -308,8 +285,8 @@ fn package(error: &PackageError) -> Problem {
         PackageError::Catalog(error) => catalog(error),
         PackageError::NoSuchPackage { .. }
         | PackageError::NoSuchVersion { .. }
-        | PackageError::NoMatch { .. } => Problem::new(404, ErrorCode::NotFound, detail),
-        PackageError::ManyMatches { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
+        | PackageError::NoMatch { .. } => not_found(detail),
+        PackageError::ManyMatches { .. } => invalid(detail),
         PackageError::Store(error) => object(error),
         PackageError::HalfDeleted(half) => Problem {
             detail,
@@ -321,9 +298,7 @@ fn package(error: &PackageError) -> Problem {
 fn object(error: &ObjectError) -> Problem {
     let detail = error.to_string();
     match error {
-        ObjectError::Missing(_) | ObjectError::NoSuchBucket(_) => {
-            Problem::new(404, ErrorCode::NotFound, detail)
-        }
+        ObjectError::Missing(_) | ObjectError::NoSuchBucket(_) => not_found(detail),
         ObjectError::Refused { .. } => Problem::new(403, ErrorCode::AwsRefused, detail),
         ObjectError::Denied { .. } => Problem::new(403, ErrorCode::Denied, detail),
         ObjectError::Stale { .. } | ObjectError::WrongRegion { .. } => {
@@ -335,23 +310,19 @@ fn object(error: &ObjectError) -> Problem {
         },
         ObjectError::Garbled { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
         ObjectError::Credentials(error) => credential(error),
-        ObjectError::Invalid { .. } => Problem::new(422, ErrorCode::InvalidInput, detail),
-        ObjectError::Io { .. } => Problem::new(500, ErrorCode::Internal, detail),
+        ObjectError::Invalid { .. } => invalid(detail),
+        ObjectError::Io { .. } => internal(detail),
     }
 }
 
 fn aws(error: &AwsError, detail: String) -> Problem {
-    let (status, code) = match error {
-        AwsError::Unreachable { .. } | AwsError::Odd { .. } => (503, ErrorCode::AwsUnreachable),
-        AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
-        AwsError::Invalid { .. } => (502, ErrorCode::AwsInvalid),
-    };
-    let network = match error {
-        AwsError::Unreachable { failure, .. } => Some(failure.kind()),
-        _ => None,
-    };
-    Problem {
-        network,
-        ..Problem::new(status, code, detail)
+    match error {
+        AwsError::Unreachable { failure, .. } => Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::AwsUnreachable, detail)
+        },
+        AwsError::Odd { .. } => Problem::new(503, ErrorCode::AwsUnreachable, detail),
+        AwsError::Refused { .. } => Problem::new(403, ErrorCode::AwsRefused, detail),
+        AwsError::Invalid { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
     }
 }

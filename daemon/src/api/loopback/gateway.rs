@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
 use http::Extensions;
@@ -108,17 +108,14 @@ async fn token(State(loopback): State<LoopbackState>, request: Request) -> Respo
         if !loopback.rate_limit.allow() {
             return super::too_often();
         }
-        return private(Json(json!({ "error": logins_are_here().to_string() })).into_response());
+        return private(Json(json!({ "error": logins_are_here().to_string() })));
     }
     let expires_at = Timestamp::now()
         .plus_seconds(STATED_LIFETIME_SECONDS)
         .unix();
-    private(
-        Json(json!({
-            "access_token": token, "refresh_token": token, "expires_at": expires_at,
-        }))
-        .into_response(),
-    )
+    private(Json(json!({
+        "access_token": token, "refresh_token": token, "expires_at": expires_at,
+    })))
 }
 
 /// `/api/auth/get_credentials`, from the one cache of credentials.
@@ -140,7 +137,7 @@ async fn credentials(State(loopback): State<LoopbackState>, request: Request) ->
                 "SessionToken": credentials.session_token.secret(),
                 "Expiration": credentials.expires_at,
             });
-            private(Json(body).into_response())
+            private(Json(body))
         }
         Err(problem) => answer(&problem),
     }
@@ -179,7 +176,7 @@ async fn config_json(State(loopback): State<LoopbackState>, request: Parts) -> R
     };
     let session = app.sessions.session(&catalog);
     match app.gateway.config_json(&session, named.is_some()).await {
-        Ok(values) => private(Json(values).into_response()),
+        Ok(values) => private(Json(values)),
         Err(error) => answer(&ApiError::from(error).problem()),
     }
 }

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Response;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Extensions, HeaderValue, header};
+use http::{Extensions, header};
 use quilt_proto::api::Action;
 use quilt_proto::wire::AuditEntry;
 use quilt_proto::{ErrorCode, Problem, ProfileName};
@@ -56,9 +57,9 @@ fn open(
     other_hosts: &[&str],
 ) -> std::io::Result<Endpoint> {
     let (listener, address) = LoopbackListener::bind(port, UnknownOwner::Serve)?;
-    let listener = listener.metered(app.metrics.connections.of(name));
+    let meter = app.metrics.connections.of(name);
     let stop = app.shutdown.child_token();
-    let rate_limit = Arc::new(RateLimit::new());
+    let rate_limit = Arc::<RateLimit>::default();
     let words = words(&rate_limit);
     let refused = Arc::clone(&words.refused);
     let loopback = LoopbackState {
@@ -69,8 +70,13 @@ fn open(
     let own = address.to_string();
     let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());
     let guard = BrowserGuard::new(hosts, refused);
-    let served = metered(router(loopback, routes), app, guard);
-    tokio::spawn(serve(listener, served, limits, words, stop.clone()));
+    let routes = routes
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
+        .with_state(loopback);
+    let served = metered(routes, app, guard);
+    let serving = serve(listener, meter, served, limits, words, stop.clone());
+    tokio::spawn(serving);
     tracing::info!(%address, "listening for grants");
     Ok(Endpoint::new(address, stop))
 }
@@ -85,19 +91,9 @@ fn words(rate_limit: &Arc<RateLimit>) -> ErrorResponders {
     }
 }
 
-fn router(loopback: LoopbackState, routes: Router<LoopbackState>) -> Router {
-    let nothing_here = |rate_limit: &RateLimit| {
-        let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
-        refuse(rate_limit, &problem)
-    };
-    let (no_path, no_method) = (
-        Arc::clone(&loopback.rate_limit),
-        Arc::clone(&loopback.rate_limit),
-    );
-    routes
-        .fallback(async move || nothing_here(&no_path))
-        .method_not_allowed_fallback(async move || nothing_here(&no_method))
-        .with_state(loopback)
+async fn nothing_here(State(loopback): State<LoopbackState>) -> Response {
+    let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
+    refuse(&loopback.rate_limit, &problem)
 }
 
 impl LoopbackState {
@@ -215,12 +211,10 @@ fn too_often() -> Response {
     answer(&Problem::new(429, ErrorCode::Busy, detail))
 }
 
-fn private(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
+fn private(answer: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, answer).into_response()
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use quilt_proto::api::{ConsoleQuery, ReadConsoleUrl, ReadCredentials};
+use quilt_proto::api::{ReadConsoleUrl, ReadCredentials};
 use quilt_proto::wire::ConsoleUrl;
 use quilt_proto::{ProfileName, RegistryUrl};
 
-use crate::api::endpoint::{Call, Served, json};
+use crate::api::endpoint::{Call, json};
 use crate::api::error::ApiError;
 use crate::api::request_meter;
 use crate::api::router::Waited;
@@ -23,11 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a sign-in is made anew where the session became another meanwhile.
 const TRIES: u32 = 3;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve_as(credentials).serve(console)
-}
-
-async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> {
+pub(in crate::api) async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> {
     let vended = vend(&call).await;
     request_meter::vended(&call.app, Via::Socket, &vended);
     Ok(json(vended?.process_document()))
@@ -40,22 +36,20 @@ async fn vend(call: &Call<ReadCredentials>) -> Result<AwsCredentials, ApiError> 
     Ok(call.app.vault.credentials_of(profile, patience).await?)
 }
 
-async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
-    let ConsoleQuery {
-        profile,
-        destination,
-    } = call.query.clone();
+pub(in crate::api) async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
+    let profile = call.query.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let session = call.profile(Some(&profile))?.session;
     let app = &call.app;
     let settings = app.settings.current();
     let console = &settings.console;
+    let destination = call.query.destination.as_deref();
     for _ in 0..TRIES {
         let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
         let region = region::of_profile(app, session.catalog(), &profile).await;
         let sign_in = SignIn {
             endpoint: console.endpoint.as_ref().map(RegistryUrl::as_str),
-            destination: destination.as_deref().or(console.destination.as_deref()),
+            destination: destination.or(console.destination.as_deref()),
             region: region.as_deref(),
         };
         let keys = SessionKeys::from(&credentials);

@@ -2,47 +2,32 @@
 
 use futures_util::future::join_all;
 use quilt_proto::RegistryUrl;
-use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery};
-use quilt_proto::wire::{LoggedOut, LoginCode, RegistryAcceptance, Session as Answer};
+use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession};
+use quilt_proto::wire::{LoggedOut, Session as Answer};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::session::{self, Session, SessionError};
 use crate::stack::StackError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    let served = served.serve(show).serve(login).serve(logout);
-    served.serve(accept_registry)
-}
-
-async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
     let session = call.session()?;
-    let SessionQuery {
-        login_url,
-        accept_registry,
-    } = call.query;
-    if !login_url {
+    if !call.query.login_url {
         return Ok(describe(&session, None));
     }
     // The page takes passwords: it is no other registry's unasked either.
-    let trusted = session
-        .registry_trust()
-        .verify(accept_registry.as_ref())
-        .await;
+    let accept = call.query.accept_registry.as_ref();
+    let trusted = session.registry_trust().verify(accept).await;
     let trusted = trusted.map_err(|error| ApiError::Login(error, LoginMethod::Code))?;
     Ok(describe(&session, Some(trusted.registry())))
 }
 
-async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
+pub(in crate::api) async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     let session = call.session()?;
-    let LoginCode {
-        code,
-        accept_registry,
-        page_registry,
-    } = call.body;
-    let (accept, page) = (accept_registry.as_ref(), page_registry.as_ref());
-    let outcome = session::login::with_code(&session, &code, accept, page).await;
+    let given = &call.body;
+    let (accept, page) = (given.accept_registry.as_ref(), given.page_registry.as_ref());
+    let outcome = session::login::with_code(&session, &given.code, accept, page).await;
     let outcome = outcome.map_err(|error| match error {
         SessionError::Stack(StackError::TokenRejected { message, .. }) => ApiError::CodeRefused {
             catalog: session.catalog().clone(),
@@ -53,7 +38,7 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     Ok(welcome(&call.app, &session, outcome).await)
 }
 
-async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
+pub(in crate::api) async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
     if !call.query.all {
         let session = call.session()?;
         let logged_out = session::logout::log_out(&session).await;
@@ -83,11 +68,12 @@ async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
 }
 
 /// The user's word for where a registry is.
-async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError> {
+pub(in crate::api) async fn accept_registry(
+    call: Call<AcceptRegistry>,
+) -> Result<Answer, ApiError> {
     let session = call.session()?;
-    let RegistryAcceptance { accept_registry } = &call.body;
-    let keys = &call.app.keys;
-    keys.accept_registry(&session, accept_registry).await?;
+    let accept = &call.body.accept_registry;
+    call.app.keys.accept_registry(&session, accept).await?;
     session.registry_trust().keep_notes().await;
     Ok(describe(&session, None))
 }

@@ -22,6 +22,7 @@ use super::login_answer::welcome;
 use crate::app::App;
 use crate::files;
 use crate::listen::{ErrorResponders, Peer, owners_are_told, serve, web_logins};
+use crate::metrics::ConnectionMeter;
 use crate::session::{self, Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
@@ -86,6 +87,7 @@ impl WebLogins {
         let stop = attempt.stop.clone();
         tokio::spawn(serve(
             listener.listener,
+            ConnectionMeter::default(),
             router,
             redirect::LIMITS,
             ErrorResponders::problems(),
@@ -119,12 +121,7 @@ impl WebLogins {
     pub(super) async fn wait(&self, id: &str) -> Result<Option<Answer>, ApiError> {
         let attempt = self.0.lock().get(id).map(Arc::clone);
         let attempt = attempt.ok_or(ApiError::NoSuchLogin)?;
-        let outcome = attempt.outcome_within(POLL).await;
-        match outcome {
-            None => Ok(None),
-            Some(Ok(session)) => Ok(Some(session)),
-            Some(Err(error)) => Err(error.into()),
-        }
+        Ok(attempt.outcome_within(POLL).await.transpose()?)
     }
 }
 
@@ -208,15 +205,12 @@ impl Attempt {
 
     /// The stack's answer, brought by the browser.
     async fn answer(&self, code: Result<Secret, SessionError>) -> Result<Answer, ApiError> {
-        let outcome = match code {
-            Ok(code) => self.login.redeem(code).await,
-            Err(refused) => Err(refused),
-        };
         let session = self.login.session();
-        let outcome = match outcome {
-            Ok(outcome) => Ok(welcome(&self.app, session, outcome).await),
-            Err(error) => Err(error),
+        let outcome = async {
+            let outcome = self.login.redeem(code?).await?;
+            Ok(welcome(&self.app, session, outcome).await)
         };
+        let outcome: Result<Answer, SessionError> = outcome.await;
         let told = outcome.clone().map_err(ApiError::from);
         let result = told.as_ref().map(drop);
         let peer = self.peer.as_ref();

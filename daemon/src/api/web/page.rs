@@ -6,8 +6,7 @@ mod markup;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{HeaderValue, StatusCode, header};
 use quilt_proto::suggested_command::Command;
@@ -197,9 +196,8 @@ pub(super) fn lead_on(to: &str) -> Response {
     let Ok(to) = HeaderValue::from_str(to) else {
         return page(StatusCode::INTERNAL_SERVER_ERROR, &Page::refused());
     };
-    let mut response = with_headers(StatusCode::SEE_OTHER, String::new());
-    response.headers_mut().insert(header::LOCATION, to);
-    response
+    let led_on = with_headers(StatusCode::SEE_OTHER, String::new());
+    ([(header::LOCATION, to)], led_on).into_response()
 }
 
 /// The whole answer to a browser of nobody the system tells, as it is sent.
@@ -216,16 +214,8 @@ pub(super) fn to_unknown() -> Vec<u8> {
 }
 
 fn with_headers(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if let Ok(policy) = HeaderValue::from_str(&POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    let policy = [(header::CONTENT_SECURITY_POLICY, POLICY.as_str())];
+    (status, HEADERS, policy, body).into_response()
 }
 
 #[cfg(test)]

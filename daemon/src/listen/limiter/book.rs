@@ -97,7 +97,7 @@ struct Entry {
 }
 
 /// The slots of a listener.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Book {
     slots: usize,
     entries: BTreeMap<Id, Entry>,
@@ -124,14 +124,7 @@ impl Book {
     pub(super) fn new(slots: usize) -> Self {
         Self {
             slots: slots.max(1),
-            entries: BTreeMap::new(),
-            origins: Origins::default(),
-            leaving: 0,
-            serving: 0,
-            running: 0,
-            waiting: 0,
-            streams: 0,
-            next: 0,
+            ..Self::default()
         }
     }
 

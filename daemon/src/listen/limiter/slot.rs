@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::book::{Id, Order, StreamRefused, Turn};
+use super::book::{Book, Id, Order, StreamRefused, Turn};
 use super::{ConnectionLimiter, now};
 use crate::listen::lazy_timeout::within;
 
@@ -45,9 +45,9 @@ pub(in crate::listen) struct Slot(pub(super) ConnectionSlot);
 /// request's extensions.
 #[derive(Clone, Debug)]
 pub struct ConnectionSlot {
-    limiter: Arc<ConnectionLimiter>,
-    id: Id,
-    link: Arc<Link>,
+    pub(super) limiter: Arc<ConnectionLimiter>,
+    pub(super) id: Id,
+    pub(super) link: Arc<Link>,
 }
 
 impl Slot {
@@ -63,16 +63,17 @@ impl Drop for Slot {
 }
 
 impl ConnectionSlot {
-    pub(super) fn new(limiter: Arc<ConnectionLimiter>, id: Id, link: Arc<Link>) -> Self {
-        Self { limiter, id, link }
+    /// Changes the book, and wakes those whose turn it is then.
+    fn change(&self, change: impl FnOnce(&mut Book, Id) -> Vec<Id>) {
+        let mut state = self.limiter.state.lock();
+        let turns = change(&mut state.book, self.id);
+        ConnectionLimiter::wake(&state, turns);
     }
 
     /// Whoever is on this connection has shown a grant: it counts for that
     /// from now on, and goes after those who have shown none.
     pub fn authenticated(&self, grant: &str) {
-        let mut state = self.limiter.state.lock();
-        let turns = state.book.authenticate(self.id, grant);
-        ConnectionLimiter::wake(&state, turns);
+        self.change(|book, id| book.authenticate(id, grant));
     }
 
     /// The answer on its way is a stream of events, of which there may be few:
@@ -160,19 +161,13 @@ impl ConnectionSlot {
         if let Ok(output) = within(COMPUTES, answer.as_mut()).await {
             return output;
         }
-        {
-            let mut state = self.limiter.state.lock();
-            let turns = state.book.parked(self.id);
-            ConnectionLimiter::wake(&state, turns);
-        }
+        self.change(Book::parked);
         answer.await
     }
 
     /// The answer to the request under way has begun.
     pub(in crate::listen) fn begun(&self) {
-        let mut state = self.limiter.state.lock();
-        let turns = state.book.begun(self.id);
-        ConnectionLimiter::wake(&state, turns);
+        self.change(Book::begun);
     }
 
     fn poll_flushed(&self, context: &Context<'_>) -> Poll<()> {
@@ -231,9 +226,7 @@ impl ConnectionSlot {
 
     fn note_stall(&self) {
         let since = self.is_stalled().then(now);
-        let mut state = self.limiter.state.lock();
-        let turns = state.book.stall(self.id, since);
-        ConnectionLimiter::wake(&state, turns);
+        self.change(|book, id| book.stall(id, since));
         self.limiter.changed.notify_one();
     }
 

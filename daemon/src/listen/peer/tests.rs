@@ -8,7 +8,9 @@ fn listener(uid: u32) -> (tempfile::TempDir, std::path::PathBuf, PeerListener) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("quilt/quiltd.sock");
     let (socket, _lock) = super::super::unix::bind(&path).unwrap();
-    let listener = PeerListener::serving(socket, uid).unwrap();
+    let (_, later) = mpsc::unbounded_channel();
+    let listener = PeerListener::new(socket, None, later).unwrap();
+    let listener = PeerListener { uid, ..listener };
     (root, path, listener)
 }
 
@@ -16,7 +18,6 @@ fn listener(uid: u32) -> (tempfile::TempDir, std::path::PathBuf, PeerListener) {
 fn only_the_daemons_own_user_is_served() {
     let peer = |uid| Peer {
         uid,
-        gid: 1000,
         pid: None,
         requested_by: Arc::default(),
     };

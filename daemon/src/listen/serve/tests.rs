@@ -72,6 +72,7 @@ impl Bench {
         let listener = Channel { errors, arrivals };
         let served = serve(
             listener,
+            ConnectionMeter::default(),
             router(),
             limits,
             ErrorResponders::problems(),

@@ -1,5 +1,6 @@
 //! How a page is written.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::Page;
@@ -46,17 +47,6 @@ pub(super) fn document(page: &Page, (class, sign): (&str, &str)) -> String {
 }
 
 /// Text that a browser takes for text.
-pub(super) fn html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            char => escaped.push(char),
-        }
-    }
-    escaped
+pub(super) fn html(text: &str) -> Cow<'_, str> {
+    quick_xml::escape::escape(text)
 }
