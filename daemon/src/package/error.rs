@@ -98,6 +98,16 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What is there is not what a registry holds.
+    pub(super) fn invalid(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            place: place.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
 /// Why a registry did not do what it was asked. The texts of the Python SDK
 /// are kept where it has one.
 #[derive(Debug, Clone, thiserror::Error)]
