@@ -19,7 +19,7 @@ use crate::quilt3::ConfigFile;
 use crate::refresh;
 use crate::session::{self, Session, SessionError, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::{self, StackClient};
+use crate::stack::StackClient;
 use crate::token_store::{LoginMethod, Record, Reservation, Store};
 
 /// Longer than any test.
@@ -123,14 +123,8 @@ impl World {
 
     /// Who that is, as `whoami` asks.
     pub(super) fn me(&self) -> impl Future<Output = Result<(), SessionError>> + Send + 'static {
-        let (stack, session) = (Arc::clone(&self.stack), Arc::clone(&self.session));
-        async move {
-            let stack = &stack;
-            let me = session.authorized(LONG, true, |bearer| async move {
-                stack::me::get(stack, &bearer.registry, &bearer.token).await
-            });
-            me.await.map(drop)
-        }
+        let session = Arc::clone(&self.session);
+        async move { session.me(LONG).await.map(drop) }
     }
 
     /// Lets time pass, a second at a time, with all that is due in each.

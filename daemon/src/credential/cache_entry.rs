@@ -67,7 +67,7 @@ impl CacheEntry {
             self.follow();
             let left = deadline.saturating_duration_since(Instant::now());
             match self.refresher.value(left).await {
-                Ok(credentials) if credentials.identity != self.session.identity() => {}
+                Ok(credentials) if credentials.identity() != self.session.identity() => {}
                 outcome => return outcome.map_err(|error| self.explain(error)),
             }
             if Instant::now() >= deadline {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use quilt_proto::ProfileName;
+use quilt_proto::aws::SessionKeys;
 
-use super::credentials::{Issued, believed};
+use super::credentials::believed;
 use super::vault::Vault;
 use super::{AwsCredentials, CredentialError};
-use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
+use crate::aws::{AssumeRole, Aws, AwsError};
 use crate::clock::{ClockSkew, SharedClock};
 use crate::session::{self, Session};
 use crate::settings::{Profile, role_session_name};
@@ -51,19 +52,15 @@ impl RoleChain {
             }
             issued => (base, issued),
         };
-        let issued = issued.map_err(|source| CredentialError::Aws {
+        let mut issued = issued.map_err(|source| CredentialError::Aws {
             profile: self.name.clone(),
             source,
         })?;
         let now = self.clock.now().wall;
         ClockSkew::check("the role's AWS credentials", issued.expires_at, now)?;
-        Ok(AwsCredentials::from(Issued {
-            access_key_id: issued.access_key_id,
-            secret_access_key: issued.secret_access_key,
-            session_token: issued.session_token,
-            expires_at: believed(issued.expires_at, now, self.profile.effective_duration()),
-            identity: base.identity,
-        }))
+        let asked = self.profile.effective_duration();
+        issued.expires_at = believed(issued.expires_at, now, asked);
+        Ok(AwsCredentials::new(issued, base.identity()))
     }
 
     async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
@@ -72,7 +69,7 @@ impl RoleChain {
         let user = user.as_deref().and_then(role_session_name::of_user);
         let profile = &self.profile;
         let last = profile.roles.len().saturating_sub(1);
-        let mut keys = SessionKeys::from(base);
+        let mut keys = SessionKeys::clone(base);
         for (index, role) in profile.roles.iter().enumerate() {
             let is_last = index == last;
             let wanted = AssumeRole {
@@ -98,16 +95,5 @@ impl RoleChain {
             keys = self.aws.assume_role(&keys, &wanted).await?;
         }
         Ok(keys)
-    }
-}
-
-impl From<&AwsCredentials> for SessionKeys {
-    fn from(credentials: &AwsCredentials) -> Self {
-        Self {
-            access_key_id: credentials.access_key_id.clone(),
-            secret_access_key: credentials.secret_access_key.clone(),
-            session_token: credentials.session_token.clone(),
-            expires_at: credentials.expires_at,
-        }
     }
 }

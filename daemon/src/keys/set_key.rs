@@ -12,7 +12,7 @@ use crate::session::{
     self, Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError,
     TrustedRegistry, WHOSE_TIMEOUT,
 };
-use crate::stack::{self, Scope, StackError};
+use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
 
 impl Keys {
@@ -159,12 +159,13 @@ impl Keys {
         registry: &RegistryUrl,
         secret: &Secret,
     ) -> Result<KeyInfo, StackError> {
-        let me = stack::me::get(&self.stack, registry, secret).await?;
+        let registry = self.stack.registry(registry, secret);
+        let me = registry.me().await?;
         let filter = ApiKeyFilter {
             status: Some(ApiKeyStatus::Active),
             ..ApiKeyFilter::default()
         };
-        let listing = stack::api_keys::list(&self.stack, registry, secret, Scope::Own, &filter);
+        let listing = registry.api_keys(Scope::Own, &filter);
         let keys = listing.await.unwrap_or_default();
         let record = fetch_info(&keys, secret);
         let now = self.clock.now().wall;

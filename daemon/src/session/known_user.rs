@@ -7,7 +7,6 @@ use quilt_proto::ApiKeySecret;
 use quilt_proto::wire::{Me, SessionUser};
 
 use super::{LoginOutcome, Session};
-use crate::stack;
 use crate::token_store::{CatalogPatch, KeptUser, KnownCatalog, LoginOwner};
 
 /// The longest name that is remembered, in characters.
@@ -40,11 +39,8 @@ pub async fn asked_owner(session: &Session) -> Option<String> {
         return Some(owner);
     }
     let holder = session.holder();
-    let asked = session.authorized(TIMEOUT, true, |bearer| async move {
-        let stack = &session.dependencies.stack;
-        stack::me::get(stack, &bearer.registry, &bearer.token).await
-    });
-    let me = tokio::time::timeout(TIMEOUT, asked).await.ok()?.ok()?;
+    let asked = tokio::time::timeout(TIMEOUT, session.me(TIMEOUT));
+    let me = asked.await.ok()?.ok()?;
     if session.holder() != holder {
         return None;
     }

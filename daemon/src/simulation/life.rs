@@ -16,7 +16,6 @@ use super::random::Rng;
 use super::stack::{KEY_USER, SITES, api_key, catalog};
 use super::world::{FREEZE, World};
 use crate::keys::unchecked_key;
-use crate::stack;
 
 /// People and programs at work at a time.
 const CLIENTS: usize = 5;
@@ -256,11 +255,7 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
         let daemon = Arc::clone(&daemon);
         tokio::spawn(async move {
             let session = daemon.app.session(Some(&catalog(site))).unwrap();
-            let stack = &daemon.app.stack;
-            let me = session.authorized(Duration::from_secs(3), true, |bearer| async move {
-                stack::me::get(stack, &bearer.registry, &bearer.token).await
-            });
-            let _ = me.await;
+            let _ = session.me(Duration::from_secs(3)).await;
         });
     }
     let longest = rng.pick(&[4_000, 14_000]);

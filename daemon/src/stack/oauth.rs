@@ -187,13 +187,9 @@ pub async fn redeem(
     ];
     let endpoint = &server.token_endpoint;
     let mut tokens = tokens::grant(stack, endpoint, &form, &[code, verifier], now).await?;
-    match tokens.refresh_token.take() {
-        Some(refresh_token) => Ok((tokens, refresh_token)),
-        None => Err(StackError::Invalid {
-            host: http::host(endpoint),
-            reason: "a refresh token is missing".to_owned(),
-        }),
-    }
+    let missing = || StackError::invalid(http::host(endpoint), "a refresh token is missing");
+    let refresh_token = tokens.refresh_token.take().ok_or_else(missing)?;
+    Ok((tokens, refresh_token))
 }
 
 #[cfg(test)]

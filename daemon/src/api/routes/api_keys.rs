@@ -14,6 +14,7 @@ use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::keys::key_rotation;
 use crate::keys::{KeyError, KeySelector};
+use crate::stack::Scope;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served
@@ -56,7 +57,11 @@ async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
 
 async fn list(call: Call<ListApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.list(&session, &call.query).await?)
+    Ok(call
+        .app
+        .keys
+        .list(&session, Scope::Own, &call.query)
+        .await?)
 }
 
 async fn create(call: Call<CreateApiKey>) -> Result<CreatedApiKey, ApiError> {
@@ -66,7 +71,7 @@ async fn create(call: Call<CreateApiKey>) -> Result<CreatedApiKey, ApiError> {
 
 async fn show(call: Call<ReadApiKey>) -> Result<ApiKey, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.key(&session, &call.path).await?)
+    Ok(call.app.keys.key(&session, Scope::Own, &call.path).await?)
 }
 
 async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
@@ -92,15 +97,19 @@ async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
 
 async fn list_all(call: Call<ListAllApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.list_all(&session, &call.query).await?)
+    Ok(call
+        .app
+        .keys
+        .list(&session, Scope::All, &call.query)
+        .await?)
 }
 
 async fn show_any(call: Call<ReadAnyApiKey>) -> Result<ApiKey, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.any_key(&session, &call.path).await?)
+    Ok(call.app.keys.key(&session, Scope::All, &call.path).await?)
 }
 
 async fn revoke_any(call: Call<RevokeAnyApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.revoke_any(&session, &call.path).await?)
+    Ok(call.app.keys.revoke_any(&session, call.path).await?)
 }

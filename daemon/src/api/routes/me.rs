@@ -7,7 +7,6 @@ use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::session::{self, Session, bearer};
-use crate::stack;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(show).serve(switch_role)
@@ -19,7 +18,7 @@ async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
         .authorized(bearer::ANSWER_TIMEOUT, true, |bearer| {
             let stack = &call.app.stack;
             async move {
-                let me = stack::me::get(stack, &bearer.registry, &bearer.token).await?;
+                let me = bearer.at(stack).me().await?;
                 Ok((me, bearer.kind, bearer.identity))
             }
         })
