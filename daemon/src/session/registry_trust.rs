@@ -12,7 +12,7 @@ use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl};
 
 use super::{Dependencies, SessionError};
 use crate::stack::StackConfig;
-use crate::token_store::{CatalogPatch, StoreError};
+use crate::token_store::{CatalogFact, StoreError};
 
 /// How long a catalog may take to say in which region it is.
 const REGION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -103,18 +103,13 @@ impl RegistryTrust {
 
     fn remember_region(&self, region: Option<&Region>) {
         if let Some(region) = region {
-            self.learn(CatalogPatch {
-                region: Some(region.to_string()),
-                ..CatalogPatch::default()
-            });
+            self.learn(vec![CatalogFact::Region(region.to_string())]);
         }
     }
 
     /// Something has become known of this catalog.
-    pub(super) fn learn(&self, patch: CatalogPatch) {
-        self.dependencies
-            .store
-            .patch_known_catalog(&self.catalog, patch);
+    pub(super) fn learn(&self, facts: Vec<CatalogFact>) {
+        self.dependencies.store.learn(&self.catalog, facts);
     }
 
     /// Has what was learnt on the disk, if that does not take long.
