@@ -1,19 +1,18 @@
 //! Roles assumed from the stack's credentials, one after the other.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use quilt_proto::ProfileName;
 use quilt_proto::aws::SessionKeys;
 
 use super::credentials::believed;
-use super::vault::Vault;
+use super::vault::{Dependencies, ResolvedProfile, Vault};
 use super::{AwsCredentials, CredentialError};
 use crate::aws::{AssumeRole, Aws, AwsError};
-use crate::clock::{ClockSkew, SharedClock};
-use crate::session::{self, Session};
-use crate::settings::{Profile, role_session_name};
+use crate::clock::ClockSkew;
+use crate::session;
+use crate::settings::role_session_name;
 
 /// How long a fetch waits for the stack's credentials.
 const STACK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,28 +25,21 @@ const HOP_SECONDS: i64 = 900;
 /// they are.
 const SESSION_NAME: &str = "quiltd";
 
-/// Asks STS, once for every role of the chain.
-pub(super) struct RoleChain {
-    pub(super) name: ProfileName,
-    pub(super) profile: Arc<Profile>,
-    pub(super) session: Arc<Session>,
-    /// Holds the stack's credentials, which are asked for each time: the entry
-    /// may be another one by then.
-    pub(super) vault: Weak<Vault>,
-    pub(super) aws: Arc<Aws>,
-    pub(super) clock: SharedClock,
-}
-
-impl RoleChain {
-    pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
-        let vault = self.vault.upgrade().ok_or(CredentialError::Stopping)?;
-        let stack = vault.stack_entry(&self.session)?;
+impl ResolvedProfile {
+    /// Asks STS, once for every role of the chain.
+    pub(super) async fn assume_roles(
+        &self,
+        vault: &Vault,
+    ) -> Result<AwsCredentials, CredentialError> {
+        let Dependencies { aws, clock, .. } = &vault.dependencies;
+        // The stack's own credentials, which every chain starts from.
+        let stack = vault.entry(&self.session, &ProfileName::default_profile())?;
         let base = stack.credentials(STACK_TIMEOUT).await?;
-        let (base, issued) = match self.walk(&base).await {
+        let (base, issued) = match self.walk(aws, &base).await {
             // Revoked, although they look valid: the stack may have others.
             Err(error) if error.means_stale_keys() => {
                 let other = stack.other(&base, STACK_TIMEOUT).await?;
-                let issued = self.walk(&other).await;
+                let issued = self.walk(aws, &other).await;
                 (other, issued)
             }
             issued => (base, issued),
@@ -56,14 +48,14 @@ impl RoleChain {
             profile: self.name.clone(),
             source,
         })?;
-        let now = self.clock.now().wall;
+        let now = clock.now().wall;
         ClockSkew::check("the role's AWS credentials", issued.expires_at, now)?;
         let asked = self.profile.effective_duration();
         issued.expires_at = believed(issued.expires_at, now, asked);
         Ok(AwsCredentials::new(issued, base.identity()))
     }
 
-    async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
+    async fn walk(&self, aws: &Aws, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
         let none = BTreeMap::new();
         let user = session::known_user::asked_owner(&self.session).await;
         let user = user.as_deref().and_then(role_session_name::of_user);
@@ -92,7 +84,7 @@ impl RoleChain {
                 region: profile.region.as_deref(),
                 default_region: role.default_region(),
             };
-            keys = self.aws.assume_role(&keys, &wanted).await?;
+            keys = aws.assume_role(&keys, &wanted).await?;
         }
         Ok(keys)
     }
