@@ -8,7 +8,7 @@ use quilt_proto::{CatalogUrl, ProfileName, Secret};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::stack::{FakeStack, LIFE};
+use super::stack::FakeStack;
 use crate::aws::Aws;
 use crate::clock::manual::ManualClock;
 use crate::clock::{Clock, SharedClock};
@@ -20,7 +20,7 @@ use crate::refresh;
 use crate::session::{self, Session, SessionError, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::StackClient;
-use crate::token_store::{LoginMethod, Record, Reservation, Store};
+use crate::token_store::{LoginMethod, Record, Store};
 
 /// Longer than any test.
 pub(super) const LONG: Duration = Duration::from_hours(24);
@@ -60,12 +60,7 @@ impl World {
         let events = SessionEvents::default();
         let catalog: CatalogUrl = fake.url.parse().unwrap();
         if login != Login::Key {
-            let record = record(&fake, &clock, login);
-            let login = |document: &mut crate::token_store::Document| {
-                document.sessions.insert(catalog.clone(), record);
-                Some(())
-            };
-            store.update(Reservation::default(), login).await.unwrap();
+            store.put(&catalog, record(&fake, &clock, login)).await;
         }
         let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
         let dependencies = session::Dependencies {
@@ -184,15 +179,9 @@ fn record(fake: &FakeStack, clock: &ManualClock, login: Login) -> Record {
         _ => LoginMethod::Code,
     };
     Record {
-        registry_url: fake.url.parse().unwrap(),
-        login_id: "first".to_owned(),
         method,
         refresh_token: Secret::new(inner.refresh.clone()),
         access_token: Secret::new(inner.access.clone()),
-        access_token_expires_at: clock.now().wall.plus_seconds(LIFE),
-        obtained_at: clock.now().wall,
-        ended: false,
-        ended_at: None,
-        role_switches: 0,
+        ..Record::of_test(fake.url.parse().unwrap(), clock.now().wall)
     }
 }

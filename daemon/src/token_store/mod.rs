@@ -252,6 +252,18 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// Somebody is logged in to a catalog.
+    pub(crate) async fn put(&self, catalog: &CatalogUrl, record: Record) {
+        let put = |document: &mut Document| {
+            document.sessions.insert(catalog.clone(), record);
+            Some(())
+        };
+        self.update(Reservation::default(), put).await.unwrap();
+    }
+}
+
 /// What this machine calls itself.
 fn machine() -> String {
     rustix::system::uname()
