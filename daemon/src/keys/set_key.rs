@@ -88,12 +88,7 @@ impl Keys {
         };
         // The first registry of a catalog counts only once something succeeded
         // there; until then the catalog is asked each time.
-        let is_first = session
-            .registry_trust()
-            .known()
-            .await
-            .map_err(SessionError::from)?
-            .is_none();
+        let is_first = session.registry_trust().known().await?.is_none();
         let settled = Some(trusted.registry()).filter(|_| !is_first || accept.is_some());
         self.adopt(epoch, session, secret, settled, unchecked(&doubts))?;
         Ok(LoginOutcome::of_key(session, Err(doubts), so_far, None))

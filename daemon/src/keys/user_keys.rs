@@ -118,12 +118,7 @@ impl Keys {
             // A key in the wrong hands must be revocable without a login, and
             // whoever is logged in: it can revoke itself.
             (Err(error), KeySelector::Secret(secret)) if is_somebody_elses(&error) => {
-                let trusted = session
-                    .registry_trust()
-                    .known()
-                    .await
-                    .map_err(SessionError::from)?;
-                let registry = match trusted {
+                let registry = match session.registry_trust().known().await? {
                     Some(registry) => registry,
                     None => session.registry_trust().for_key().await?,
                 };

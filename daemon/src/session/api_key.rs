@@ -79,10 +79,8 @@ impl Session {
     /// The catalog's registry knows a key: it is this catalog's from now on where
     /// nobody says which one's it is, unless it is another's already.
     pub fn remember_key(&self, key: &Secret) {
-        let of = self
-            .dependencies
-            .store
-            .catalogs_of_api_key(&SecretHash::of(key));
+        let store = &self.dependencies.store;
+        let of = store.catalogs_of_api_key(&SecretHash::of(key));
         if of.is_empty() || of.contains(&self.catalog) {
             self.remember_given_key(key);
         }

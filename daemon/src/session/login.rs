@@ -54,10 +54,8 @@ async fn since(
     code: Secret,
 ) -> Result<LoginOutcome, SessionError> {
     let owned = Arc::clone(session);
-    let task = session
-        .dependencies
-        .tasks
-        .spawn(async move { exchange(&owned, epoch, &trusted, code).await });
+    let exchanging = async move { exchange(&owned, epoch, &trusted, code).await };
+    let task = session.dependencies.tasks.spawn(exchanging);
     // What the stack grants to one that was ended is taken back by the task.
     tokio::select! {
         biased;

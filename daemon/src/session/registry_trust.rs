@@ -12,7 +12,7 @@ use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl};
 
 use super::{Dependencies, SessionError};
 use crate::stack::StackConfig;
-use crate::token_store::{CatalogFact, StoreError};
+use crate::token_store::{CatalogFact, KnownCatalog, StoreError};
 
 /// How long a catalog may take to say in which region it is.
 const REGION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -87,12 +87,7 @@ impl RegistryTrust {
     /// The AWS region the catalog is in: as it last said, else as it says when
     /// asked, which is not waited for long.
     pub async fn region(&self) -> Option<Region> {
-        let known = self
-            .dependencies
-            .store
-            .known_catalog(&self.catalog)
-            .await
-            .ok();
+        let known = self.known_catalog().await.ok();
         if let Some(region) = known.and_then(|known| known.region?.parse().ok()) {
             return Some(region);
         }
@@ -129,7 +124,7 @@ impl RegistryTrust {
         }
         let named = &published.registry_host;
         self.check_host(named, accept)?;
-        let known = self.dependencies.store.known_catalog(&self.catalog).await?;
+        let known = self.known_catalog().await?;
         // By another spelling of its name, a catalog is not used for the first
         // time.
         let mut so_far = known.registry_url.iter().collect::<Vec<_>>();
@@ -192,13 +187,12 @@ impl RegistryTrust {
 
     /// Where secrets of this catalog go: where a login or key succeeded last,
     /// or what the user agreed to since.
-    pub async fn known(&self) -> Result<Option<RegistryUrl>, StoreError> {
-        Ok(self
-            .dependencies
-            .store
-            .known_catalog(&self.catalog)
-            .await?
-            .registry_url)
+    pub async fn known(&self) -> Result<Option<RegistryUrl>, SessionError> {
+        Ok(self.known_catalog().await?.registry_url)
+    }
+
+    async fn known_catalog(&self) -> Result<KnownCatalog, StoreError> {
+        self.dependencies.store.known_catalog(&self.catalog).await
     }
 
     /// Takes the user's word for where the catalog's registry is now. What is
