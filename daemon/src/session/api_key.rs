@@ -187,9 +187,8 @@ impl Session {
         registry: Option<RegistryUrl>,
         info: KeyInfo,
     ) -> Result<(), SessionError> {
-        let (now, is_over) = (self.dependencies.clock.now(), || {
-            self.epochs.is_key_superseded(epoch)
-        });
+        let now = self.dependencies.clock.now();
+        let is_over = || self.epochs.is_key_superseded(epoch);
         let set = self.api_key.set(secret, registry, info, now, is_over);
         set.then_some(()).ok_or_else(|| self.superseded())
     }
@@ -210,9 +209,8 @@ impl Session {
         new: &ApiKeySecret,
         rotation: Rotation,
     ) -> bool {
-        let (now, is_over) = (self.dependencies.clock.now(), || {
-            self.epochs.is_key_superseded(epoch)
-        });
+        let now = self.dependencies.clock.now();
+        let is_over = || self.epochs.is_key_superseded(epoch);
         self.api_key.succeed(old, new, rotation, now, is_over)
     }
 }
