@@ -64,13 +64,9 @@ impl World {
         }
         let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
         let dependencies = session::Dependencies {
-            stack: Arc::clone(stack),
-            store,
-            clock: Arc::clone(&shared),
             tasks: tasks.clone(),
-            meter: RefreshMeter::default(),
             events: events.clone(),
-            own_ports: session::OwnPorts::default(),
+            ..session::Dependencies::of_test(Arc::clone(stack), store, Arc::clone(&shared))
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let session = sessions.session(&catalog);

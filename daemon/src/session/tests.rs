@@ -30,15 +30,8 @@ async fn sessions_over(stack: StackClient, store: Store) -> Sessions {
 }
 
 fn dependencies() -> Dependencies {
-    Dependencies {
-        stack: Arc::default(),
-        store: Store::in_memory(),
-        clock: Arc::new(SystemClock::default()),
-        tasks: TaskTracker::new(),
-        meter: RefreshMeter::default(),
-        events: SessionEvents::default(),
-        own_ports: OwnPorts::default(),
-    }
+    let clock = Arc::new(SystemClock::default());
+    Dependencies::of_test(Arc::default(), Store::in_memory(), clock)
 }
 
 fn catalog(name: &str) -> CatalogUrl {

@@ -12,7 +12,6 @@ use quilt_proto::{CatalogUrl, ProfileName, Timestamp};
 use reqwest::{Body, Request, Response};
 use serde_json::json;
 use tokio::time::sleep;
-use tokio_util::task::TaskTracker;
 
 use super::figures;
 use super::random::seed_jitter;
@@ -108,13 +107,8 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
         let record = Record::of_test(CATALOG.parse().unwrap(), clock.now().wall);
         store.put(&catalog, record).await;
         let dependencies = session::Dependencies {
-            stack: Arc::clone(stack),
-            store,
-            clock: Arc::clone(clock),
-            tasks: TaskTracker::new(),
-            meter: RefreshMeter::default(),
             events: events.clone(),
-            own_ports: session::OwnPorts::default(),
+            ..session::Dependencies::of_test(Arc::clone(stack), store, Arc::clone(clock))
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let vault = Vault::new(credential::Dependencies {
