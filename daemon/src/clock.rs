@@ -34,9 +34,7 @@ impl Moment {
             uptime: self.uptime.saturating_add(ahead),
         }
     }
-}
 
-impl Moment {
     /// A deadline of the wall clock's, at most `longest` seconds from here.
     pub fn until(self, wall: Timestamp, longest: i64) -> Deadline {
         let left = wall.seconds_since(self.wall);
@@ -70,11 +68,7 @@ impl Deadline {
 
     /// Whole seconds until it comes, by the clock that gets there first.
     pub fn seconds_left(self, now: Moment) -> i64 {
-        let uptime = self.uptime.saturating_sub(now.uptime).as_secs();
-        self.wall
-            .seconds_since(now.wall)
-            .min(i64::try_from(uptime).unwrap_or(i64::MAX))
-            .max(0)
+        i64::try_from(self.left(now).as_secs()).unwrap_or(i64::MAX)
     }
 
     /// Time until it comes, by the clock that gets there first: at most a second

@@ -1,8 +1,7 @@
 //! The file this program was started from, and whether another is there now.
 
 use quilt_trust::inode;
-use std::fmt;
-use std::fs::{self};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,11 +18,13 @@ pub struct Program {
 }
 
 /// What became of the program's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Replaced {
     /// Another file is there, as after an upgrade.
+    #[error("{} was replaced, and the daemon still runs the one before", quoted::path(.0))]
     Changed(PathBuf),
     /// None is there, as after a removal.
+    #[error("{} is gone, and the daemon still runs it", quoted::path(.0))]
     Gone(PathBuf),
 }
 
@@ -61,23 +62,6 @@ impl Program {
             }
             // Not to be seen from here says nothing.
             Err(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Replaced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed(path) => write!(
-                f,
-                "{} was replaced, and the daemon still runs the one before",
-                quoted::path(path)
-            ),
-            Self::Gone(path) => write!(
-                f,
-                "{} is gone, and the daemon still runs it",
-                quoted::path(path)
-            ),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::str::FromStr;
 
-use crate::Secret;
+use crate::{Secret, Timestamp};
 
 /// Why a text is not what it should be. Never quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +103,19 @@ impl TryFrom<Secret> for SessionToken {
         let is_token = fits && text.bytes().all(legal) && !expands(text);
         is_token.then_some(Self(secret)).ok_or(NotAws::SessionToken)
     }
+}
+
+/// Keys of an AWS session.
+#[derive(Debug, Clone)]
+pub struct SessionKeys {
+    /// Identifies them.
+    pub access_key_id: AccessKeyId,
+    /// Signs requests.
+    pub secret_access_key: SecretAccessKey,
+    /// Goes with every request.
+    pub session_token: SessionToken,
+    /// When AWS stops accepting them.
+    pub expires_at: Timestamp,
 }
 
 /// An AWS region, such as `eu-west-1`.

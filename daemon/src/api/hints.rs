@@ -296,10 +296,10 @@ fn package(error: &PackageError) -> Option<Command> {
         }
         PackageError::Config(error) => config(error),
         PackageError::Catalog(error) => catalog(error),
-        PackageError::NoSuchPackage { registry, .. } => list(registry),
-        PackageError::NoSuchVersion { name, registry }
-        | PackageError::NoMatch { name, registry, .. }
-        | PackageError::ManyMatches { name, registry, .. } => versions(name, registry),
+        PackageError::NoSuchPackage(wanted) => list(&wanted.registry),
+        PackageError::NoSuchVersion(wanted)
+        | PackageError::NoMatch(_, wanted)
+        | PackageError::ManyMatches(_, wanted) => versions(&wanted.name, &wanted.registry),
         PackageError::Store(error) => return object(error),
         PackageError::HalfDeleted(half) => delete_again(half),
     })

@@ -2,12 +2,13 @@
 //! broker access to the AWS console", IAM User Guide).
 
 use quilt_network::{CONSOLE_ENDPOINT_ENV, Failure, Origin, intercepted, is_page, is_plain};
+use quilt_proto::aws::SessionKeys;
 use quilt_proto::{Partition, Reason, Secret};
 use serde::Deserialize;
 use url::Url;
 
 use super::error::said;
-use super::{Aws, AwsError, SessionKeys};
+use super::{Aws, AwsError};
 
 const SERVICE: &str = "AWS sign-in";
 

@@ -18,8 +18,6 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use quilt_network::aws::CONNECT_TIMEOUT;
 use quilt_network::{Clients, Network};
-use quilt_proto::Timestamp;
-use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
 use url::Url;
 
 pub use self::console::SignIn;
@@ -29,19 +27,6 @@ pub use self::sts::AssumeRole;
 #[cfg(test)]
 pub(crate) use self::test_transport::Calls;
 use crate::metrics::{Upstream, UpstreamMeter};
-
-/// Keys of an AWS session.
-#[derive(Debug, Clone)]
-pub struct SessionKeys {
-    /// Identifies them.
-    pub access_key_id: AccessKeyId,
-    /// Signs requests.
-    pub secret_access_key: SecretAccessKey,
-    /// Goes with every request.
-    pub session_token: SessionToken,
-    /// When AWS stops accepting them.
-    pub expires_at: Timestamp,
-}
 
 /// Until the last byte of an answer of the sign-in service.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(10);

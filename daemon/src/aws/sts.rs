@@ -9,13 +9,13 @@ use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::types::{AssumedRoleUser, PolicyDescriptorType, Tag};
 use quilt_network::Failure;
-use quilt_proto::aws::NotAws;
+use quilt_proto::aws::{NotAws, SessionKeys};
 use quilt_proto::{Secret, Timestamp, quoted};
 
 use super::error::said;
 use super::error_document::text_of;
 use super::sts_xml::NoComments;
-use super::{Aws, AwsError, SessionKeys};
+use super::{Aws, AwsError};
 
 const SERVICE: &str = "STS";
 

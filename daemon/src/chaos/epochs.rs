@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use super::stack::{Answer, Endpoint, below};
 use super::world::{Login, World};
-use crate::session::{self, Session, SessionError};
+use crate::keys::KeyError;
+use crate::session::{self, SessionError};
 
 const ROUNDS: usize = 150;
 
@@ -37,56 +38,39 @@ impl World {
         });
     }
 
-    async fn act(self: &Arc<Self>, deed: Deed) -> Result<(), String> {
-        let said = |error: &dyn std::fmt::Display| error.to_string();
+    async fn act(self: &Arc<Self>, deed: Deed) -> Result<(), KeyError> {
         match deed {
             Deed::Login => {
                 let code = Secret::new(self.fake.lock().refresh.clone());
-                let login = session::login::with_code(&self.session, &code, None, None).await;
-                login.map(drop).map_err(|error| said(&error))
+                session::login::with_code(&self.session, &code, None, None).await?;
             }
             Deed::Key => {
                 let key: ApiKeySecret = self.fake.lock().key.parse().unwrap();
-                let set = self.keys.set(&self.session, &key, None).await;
-                set.map(drop).map_err(|error| said(&error))
+                self.keys.set(&self.session, &key, None).await?;
             }
             Deed::Role => {
                 let role = "Reader".to_owned();
-                let switched = self.sessions.switch_role(&self.session, role).await;
-                switched.map(drop).map_err(|error| said(&error))
+                self.sessions.switch_role(&self.session, role).await?;
             }
-            Deed::Clear => {
-                self.keys.clear(&self.session);
-                Ok(())
-            }
-            Deed::Logout => session::logout::log_out(&self.session)
-                .await
-                .map(drop)
-                .map_err(|error| said(&error)),
-            Deed::Follow => {
-                self.sessions.sync_with_store().await;
-                Ok(())
-            }
+            Deed::Clear => drop(self.keys.clear(&self.session)),
+            Deed::Logout => drop(session::logout::log_out(&self.session).await?),
+            Deed::Follow => self.sessions.sync_with_store().await,
         }
+        Ok(())
     }
 
     /// That a later daemon would find what is here.
     async fn is_one_story(&self) {
         let store = self.sessions.store();
         let stored = store.record(self.session.catalog()).await.unwrap();
-        let here = login_id(&self.session);
+        let here = self.session.login_id();
         assert_eq!(here, stored.map(|record| record.login_id));
     }
 }
 
-/// The login that counts without a key.
-fn login_id(session: &Session) -> Option<String> {
-    session.login_id()
-}
-
 /// Goes on in a task with what has begun: a task alone may begin when a busy
 /// machine gets round to it, after what is to come last.
-async fn begin(world: Arc<World>, deed: Deed) -> JoinHandle<Result<(), String>> {
+async fn begin(world: Arc<World>, deed: Deed) -> JoinHandle<Result<(), KeyError>> {
     let mut act = Box::pin(async move { world.act(deed).await });
     let ended = poll_immediate(&mut act).await;
     tokio::spawn(async move {
@@ -127,7 +111,7 @@ async fn a_logout_that_comes_last_means_logged_out() {
         );
         if last == Deed::Logout {
             assert_eq!(
-                login_id(&world.session),
+                world.session.login_id(),
                 None,
                 "round {round}: {first:?}, then {last:?}"
             );
@@ -135,7 +119,7 @@ async fn a_logout_that_comes_last_means_logged_out() {
         // The code may be spent by a login that was overtaken.
         while world.act(Deed::Login).await.is_err() {}
         world.is_one_story().await;
-        assert!(login_id(&world.session).is_some());
+        assert!(world.session.login_id().is_some());
     }
     assert!(
         overtaken > 10,

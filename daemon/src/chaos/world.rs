@@ -8,7 +8,7 @@ use quilt_proto::{CatalogUrl, ProfileName, Secret};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::stack::{FakeStack, LIFE};
+use super::stack::FakeStack;
 use crate::aws::Aws;
 use crate::clock::manual::ManualClock;
 use crate::clock::{Clock, SharedClock};
@@ -19,8 +19,8 @@ use crate::quilt3::ConfigFile;
 use crate::refresh;
 use crate::session::{self, Session, SessionError, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
-use crate::stack::{self, StackClient};
-use crate::token_store::{LoginMethod, Record, Reservation, Store};
+use crate::stack::StackClient;
+use crate::token_store::{LoginMethod, Record, Store};
 
 /// Longer than any test.
 pub(super) const LONG: Duration = Duration::from_hours(24);
@@ -60,22 +60,13 @@ impl World {
         let events = SessionEvents::default();
         let catalog: CatalogUrl = fake.url.parse().unwrap();
         if login != Login::Key {
-            let record = record(&fake, &clock, login);
-            let login = |document: &mut crate::token_store::Document| {
-                document.sessions.insert(catalog.clone(), record);
-                Some(())
-            };
-            store.update(Reservation::default(), login).await.unwrap();
+            store.put(&catalog, record(&fake, &clock, login)).await;
         }
         let shared: SharedClock = Arc::<ManualClock>::clone(&clock);
         let dependencies = session::Dependencies {
-            stack: Arc::clone(stack),
-            store,
-            clock: Arc::clone(&shared),
             tasks: tasks.clone(),
-            meter: RefreshMeter::default(),
             events: events.clone(),
-            own_ports: session::OwnPorts::default(),
+            ..session::Dependencies::of_test(Arc::clone(stack), store, Arc::clone(&shared))
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let session = sessions.session(&catalog);
@@ -123,14 +114,8 @@ impl World {
 
     /// Who that is, as `whoami` asks.
     pub(super) fn me(&self) -> impl Future<Output = Result<(), SessionError>> + Send + 'static {
-        let (stack, session) = (Arc::clone(&self.stack), Arc::clone(&self.session));
-        async move {
-            let stack = &stack;
-            let me = session.authorized(LONG, true, |bearer| async move {
-                stack::me::get(stack, &bearer.registry, &bearer.token).await
-            });
-            me.await.map(drop)
-        }
+        let session = Arc::clone(&self.session);
+        async move { session.me(LONG).await.map(drop) }
     }
 
     /// Lets time pass, a second at a time, with all that is due in each.
@@ -190,15 +175,9 @@ fn record(fake: &FakeStack, clock: &ManualClock, login: Login) -> Record {
         _ => LoginMethod::Code,
     };
     Record {
-        registry_url: fake.url.parse().unwrap(),
-        login_id: "first".to_owned(),
         method,
         refresh_token: Secret::new(inner.refresh.clone()),
         access_token: Secret::new(inner.access.clone()),
-        access_token_expires_at: clock.now().wall.plus_seconds(LIFE),
-        obtained_at: clock.now().wall,
-        ended: false,
-        ended_at: None,
-        role_switches: 0,
+        ..Record::of_test(fake.url.parse().unwrap(), clock.now().wall)
     }
 }

@@ -1,24 +1,19 @@
 //! What is held for one profile.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use quilt_proto::ProfileName;
 use quilt_proto::wire::CredentialStatus;
 use tokio::time::Instant;
 
 use super::profile_source::Issuer;
+use super::vault::ResolvedProfile;
 use super::{AwsCredentials, CredentialError};
 use crate::refresh::{RefreshError, Refresher};
-use crate::session::{Identity, Session, SessionError};
-use crate::settings::Profile;
+use crate::session::{Identity, SessionError};
 
 /// The credentials of one profile.
 pub(super) struct CacheEntry {
-    pub(super) name: ProfileName,
-    pub(super) profile: Arc<Profile>,
-    pub(super) session: Arc<Session>,
     pub(super) refresher: Refresher<Issuer>,
     /// For whom the refresher works; when the session is somebody else it
     /// starts afresh.
@@ -27,30 +22,27 @@ pub(super) struct CacheEntry {
 
 impl CacheEntry {
     /// Nothing is held yet: `refresher` fetches it.
-    pub(super) fn new(
-        name: ProfileName,
-        profile: Arc<Profile>,
-        session: Arc<Session>,
-        refresher: Refresher<Issuer>,
-    ) -> Self {
-        let identity = Mutex::new(session.identity());
+    pub(super) fn new(refresher: Refresher<Issuer>) -> Self {
+        let identity = Mutex::new(refresher.source().of.session.identity());
         Self {
-            name,
-            profile,
-            session,
             refresher,
             identity,
         }
     }
 
+    /// What it holds the credentials of.
+    pub(super) fn of(&self) -> &ResolvedProfile {
+        &self.refresher.source().of
+    }
+
     /// Whether what is held was obtained for whoever the session is now.
     pub(super) fn is_current(&self) -> bool {
-        *self.identity.lock() == self.session.identity()
+        *self.identity.lock() == self.of().session.identity()
     }
 
     /// Drops what was obtained for somebody else.
     pub(super) fn follow(&self) {
-        let (mut held, now) = (self.identity.lock(), self.session.identity());
+        let (mut held, now) = (self.identity.lock(), self.of().session.identity());
         if *held != now {
             *held = now;
             self.refresher.reset();
@@ -67,7 +59,7 @@ impl CacheEntry {
             self.follow();
             let left = deadline.saturating_duration_since(Instant::now());
             match self.refresher.value(left).await {
-                Ok(credentials) if credentials.identity != self.session.identity() => {}
+                Ok(credentials) if credentials.identity() != self.of().session.identity() => {}
                 outcome => return outcome.map_err(|error| self.explain(error)),
             }
             if Instant::now() >= deadline {
@@ -91,14 +83,14 @@ impl CacheEntry {
 
     fn explain(&self, error: RefreshError<CredentialError>) -> CredentialError {
         match error {
-            RefreshError::Slow => match self.session.waits_for() {
+            RefreshError::Slow => match self.of().session.waits_for() {
                 Some(error) => SessionError::Store(error).into(),
-                None if !self.profile.roles.is_empty() => {
-                    CredentialError::SlowAws(self.name.clone())
+                None if !self.of().profile.roles.is_empty() => {
+                    CredentialError::SlowAws(self.of().name.clone())
                 }
-                None => CredentialError::Slow(self.session.catalog().clone()),
+                None => CredentialError::Slow(self.of().session.catalog().clone()),
             },
-            error => CredentialError::from_refresh(error, self.session.catalog()),
+            error => CredentialError::from_refresh(error, self.of().session.catalog()),
         }
     }
 
@@ -106,7 +98,7 @@ impl CacheEntry {
     pub(super) fn status(&self) -> CredentialStatus {
         let snapshot = self.refresher.snapshot();
         CredentialStatus {
-            profile: self.name.clone(),
+            profile: self.of().name.clone(),
             expires_at: snapshot.value.map(|credentials| credentials.expires_at),
             next_refresh_at: snapshot.refresh_at,
             last_error: snapshot.last_error.map(|error| error.reason()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use quilt_proto::Timestamp;
-use quilt_proto::aws::{AccessKeyId, SecretAccessKey, SessionToken};
+use quilt_proto::aws::SessionKeys;
 use quilt_proto::wire::{ContainerCredentials, CredentialProcess, CredentialProcessVersion};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -18,29 +18,30 @@ use crate::session::Identity;
 #[derive(Clone)]
 pub struct AwsCredentials(Arc<Shared>);
 
-/// What was issued.
-#[derive(Debug)]
-pub struct Issued {
-    /// Identifies them.
-    pub access_key_id: AccessKeyId,
-    /// Signs requests.
-    pub secret_access_key: SecretAccessKey,
-    /// Goes with every request.
-    pub session_token: SessionToken,
-    /// When AWS stops accepting them.
-    pub expires_at: Timestamp,
-    /// Who the session was when they were issued.
-    pub identity: Identity,
-}
-
 struct Shared {
-    issued: Issued,
+    keys: SessionKeys,
+    /// Who the session was when they were issued.
+    identity: Identity,
     /// Each is written once, whoever asks how often.
     process: OnceLock<Bytes>,
     container: OnceLock<Bytes>,
 }
 
 impl AwsCredentials {
+    pub(super) fn new(keys: SessionKeys, identity: Identity) -> Self {
+        Self(Arc::new(Shared {
+            keys,
+            identity,
+            process: OnceLock::new(),
+            container: OnceLock::new(),
+        }))
+    }
+
+    /// Who the session was when they were issued.
+    pub fn identity(&self) -> Identity {
+        self.0.identity
+    }
+
     /// The document of `credential_process`.
     pub fn process_document(&self) -> Bytes {
         let document = || written(&CredentialProcess::from(self));
@@ -63,27 +64,17 @@ fn written(document: &impl Serialize) -> Bytes {
     Bytes::from_owner(Zeroizing::new(text.to_vec()))
 }
 
-impl From<Issued> for AwsCredentials {
-    fn from(issued: Issued) -> Self {
-        Self(Arc::new(Shared {
-            issued,
-            process: OnceLock::new(),
-            container: OnceLock::new(),
-        }))
-    }
-}
-
 impl Deref for AwsCredentials {
-    type Target = Issued;
+    type Target = SessionKeys;
 
-    fn deref(&self) -> &Issued {
-        &self.0.issued
+    fn deref(&self) -> &SessionKeys {
+        &self.0.keys
     }
 }
 
 impl fmt::Debug for AwsCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.issued.fmt(f)
+        self.0.keys.fmt(f)
     }
 }
 
@@ -132,7 +123,7 @@ mod tests {
     use super::*;
 
     fn issued() -> AwsCredentials {
-        let issued = Issued {
+        let keys = SessionKeys {
             access_key_id: "ASIAQUILT0000000000A".parse().unwrap(),
             secret_access_key: Secret::new("c4n4ry/secret0000000000000000000000000000")
                 .try_into()
@@ -141,9 +132,8 @@ mod tests {
                 .try_into()
                 .unwrap(),
             expires_at: Timestamp::from_unix(1_800_000_000),
-            identity: Identity::default(),
         };
-        issued.into()
+        AwsCredentials::new(keys, Identity::default())
     }
 
     #[test]

@@ -1,30 +1,30 @@
 //! Where a profile's credentials come from.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
-use super::role_chain::RoleChain;
-use super::stack_source::StackSource;
-use super::vault::{InUse, Key};
+use super::vault::{ResolvedProfile, Vault};
 use super::{AwsCredentials, CredentialError};
 use crate::refresh::{Failure, Source};
-use crate::session::Sessions;
-
-/// One way or the other, behind the same refresher.
-pub(super) enum ProfileSource {
-    /// The stack itself.
-    Stack(StackSource),
-    /// A chain of roles from there.
-    Roles(RoleChain),
-}
 
 /// The source of one profile's credentials.
 pub(super) struct Issuer {
-    pub(super) source: ProfileSource,
-    pub(super) of: Key,
-    pub(super) in_use: Arc<InUse>,
-    pub(super) sessions: Arc<Sessions>,
+    pub(super) of: ResolvedProfile,
+    /// Asks for them; and holds the stack's credentials, which a chain of roles asks
+    /// for each time: the entry may be another one by then.
+    pub(super) vault: Weak<Vault>,
+}
+
+impl Issuer {
+    /// One way or the other, behind the same refresher.
+    async fn issue(&self, vault: &Arc<Vault>) -> Result<AwsCredentials, CredentialError> {
+        if self.of.profile.roles.is_empty() {
+            self.of.issue_by_stack(vault).await
+        } else {
+            self.of.assume_roles(vault).await
+        }
+    }
 }
 
 #[async_trait]
@@ -39,12 +39,11 @@ impl Source for Issuer {
         &self,
         _held: Option<AwsCredentials>,
     ) -> Result<AwsCredentials, Failure<CredentialError>> {
-        let issued = match &self.source {
-            ProfileSource::Stack(source) => source.issue().await,
-            ProfileSource::Roles(source) => source.issue().await,
-        };
+        let stopping = || Failure::Transient(CredentialError::Stopping);
+        let vault = self.vault.upgrade().ok_or_else(stopping)?;
+        let issued = self.issue(&vault).await;
         // Another daemon may have ended the login while AWS was waited for.
-        self.sessions.sync_with_store().await;
+        vault.dependencies.sessions.sync_with_store().await;
         issued.map_err(Failure::Transient)
     }
 
@@ -53,7 +52,8 @@ impl Source for Issuer {
     }
 
     fn is_in_use(&self) -> bool {
-        let (catalog, profile) = &self.of;
-        (self.in_use)(catalog, profile)
+        let (catalog, profile) = (self.of.session.catalog(), &self.of.name);
+        let vault = self.vault.upgrade();
+        vault.is_some_and(|vault| (vault.dependencies.in_use)(catalog, profile))
     }
 }

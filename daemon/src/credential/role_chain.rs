@@ -1,18 +1,18 @@
 //! Roles assumed from the stack's credentials, one after the other.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use quilt_proto::ProfileName;
+use quilt_proto::aws::SessionKeys;
 
-use super::credentials::{Issued, believed};
-use super::vault::Vault;
+use super::credentials::believed;
+use super::vault::{Dependencies, ResolvedProfile, Vault};
 use super::{AwsCredentials, CredentialError};
-use crate::aws::{AssumeRole, Aws, AwsError, SessionKeys};
-use crate::clock::{ClockSkew, SharedClock};
-use crate::session::{self, Session};
-use crate::settings::{Profile, role_session_name};
+use crate::aws::{AssumeRole, Aws, AwsError};
+use crate::clock::ClockSkew;
+use crate::session;
+use crate::settings::role_session_name;
 
 /// How long a fetch waits for the stack's credentials.
 const STACK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,54 +25,43 @@ const HOP_SECONDS: i64 = 900;
 /// they are.
 const SESSION_NAME: &str = "quiltd";
 
-/// Asks STS, once for every role of the chain.
-pub(super) struct RoleChain {
-    pub(super) name: ProfileName,
-    pub(super) profile: Arc<Profile>,
-    pub(super) session: Arc<Session>,
-    /// Holds the stack's credentials, which are asked for each time: the entry
-    /// may be another one by then.
-    pub(super) vault: Weak<Vault>,
-    pub(super) aws: Arc<Aws>,
-    pub(super) clock: SharedClock,
-}
-
-impl RoleChain {
-    pub(super) async fn issue(&self) -> Result<AwsCredentials, CredentialError> {
-        let vault = self.vault.upgrade().ok_or(CredentialError::Stopping)?;
-        let stack = vault.stack_entry(&self.session)?;
+impl ResolvedProfile {
+    /// Asks STS, once for every role of the chain.
+    pub(super) async fn assume_roles(
+        &self,
+        vault: &Vault,
+    ) -> Result<AwsCredentials, CredentialError> {
+        let Dependencies { aws, clock, .. } = &vault.dependencies;
+        // The stack's own credentials, which every chain starts from.
+        let stack = vault.entry(&self.session, &ProfileName::default_profile())?;
         let base = stack.credentials(STACK_TIMEOUT).await?;
-        let (base, issued) = match self.walk(&base).await {
+        let (base, issued) = match self.walk(aws, &base).await {
             // Revoked, although they look valid: the stack may have others.
             Err(error) if error.means_stale_keys() => {
                 let other = stack.other(&base, STACK_TIMEOUT).await?;
-                let issued = self.walk(&other).await;
+                let issued = self.walk(aws, &other).await;
                 (other, issued)
             }
             issued => (base, issued),
         };
-        let issued = issued.map_err(|source| CredentialError::Aws {
+        let mut issued = issued.map_err(|source| CredentialError::Aws {
             profile: self.name.clone(),
             source,
         })?;
-        let now = self.clock.now().wall;
+        let now = clock.now().wall;
         ClockSkew::check("the role's AWS credentials", issued.expires_at, now)?;
-        Ok(AwsCredentials::from(Issued {
-            access_key_id: issued.access_key_id,
-            secret_access_key: issued.secret_access_key,
-            session_token: issued.session_token,
-            expires_at: believed(issued.expires_at, now, self.profile.effective_duration()),
-            identity: base.identity,
-        }))
+        let asked = self.profile.effective_duration();
+        issued.expires_at = believed(issued.expires_at, now, asked);
+        Ok(AwsCredentials::new(issued, base.identity()))
     }
 
-    async fn walk(&self, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
+    async fn walk(&self, aws: &Aws, base: &AwsCredentials) -> Result<SessionKeys, AwsError> {
         let none = BTreeMap::new();
         let user = session::known_user::asked_owner(&self.session).await;
         let user = user.as_deref().and_then(role_session_name::of_user);
         let profile = &self.profile;
         let last = profile.roles.len().saturating_sub(1);
-        let mut keys = SessionKeys::from(base);
+        let mut keys = SessionKeys::clone(base);
         for (index, role) in profile.roles.iter().enumerate() {
             let is_last = index == last;
             let wanted = AssumeRole {
@@ -95,19 +84,8 @@ impl RoleChain {
                 region: profile.region.as_deref(),
                 default_region: role.default_region(),
             };
-            keys = self.aws.assume_role(&keys, &wanted).await?;
+            keys = aws.assume_role(&keys, &wanted).await?;
         }
         Ok(keys)
-    }
-}
-
-impl From<&AwsCredentials> for SessionKeys {
-    fn from(credentials: &AwsCredentials) -> Self {
-        Self {
-            access_key_id: credentials.access_key_id.clone(),
-            secret_access_key: credentials.secret_access_key.clone(),
-            session_token: credentials.session_token.clone(),
-            expires_at: credentials.expires_at,
-        }
     }
 }

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::RwLock;
 use quilt_proto::wire::CredentialStatus;
 use quilt_proto::{CatalogUrl, Command, ProfileName};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::cache_entry::CacheEntry;
-use super::profile_source::{Issuer, ProfileSource};
-use super::role_chain::RoleChain;
-use super::stack_source::StackSource;
+use super::profile_source::Issuer;
 use super::{AwsCredentials, CredentialError};
 use crate::aws::Aws;
 use crate::catalog_resolver;
@@ -26,7 +24,6 @@ use crate::session::{Session, Sessions};
 use crate::settings::{Profile, Settings, SettingsFile};
 use crate::stack::StackClient;
 
-pub(super) type Key = (CatalogUrl, ProfileName);
 /// By catalog and profile.
 type Entries = BTreeMap<CatalogUrl, BTreeMap<ProfileName, Arc<CacheEntry>>>;
 
@@ -58,15 +55,15 @@ pub struct Dependencies {
 
 /// A profile as it was when a request for its credentials came.
 pub struct ResolvedProfile {
-    name: ProfileName,
-    profile: Arc<Profile>,
+    pub(super) name: ProfileName,
+    pub(super) profile: Arc<Profile>,
     /// Where the credentials come from.
     pub session: Arc<Session>,
 }
 
 /// Holds and refreshes AWS credentials.
 pub struct Vault {
-    dependencies: Dependencies,
+    pub(super) dependencies: Dependencies,
     entries: RwLock<Entries>,
     me: Weak<Self>,
     refreshing: Arc<RefreshContext>,
@@ -91,14 +88,6 @@ impl Vault {
         });
         tokio::spawn(follow_identities(Arc::downgrade(&vault), identities));
         vault
-    }
-
-    fn entries(&self) -> RwLockReadGuard<'_, Entries> {
-        self.entries.read()
-    }
-
-    fn entries_mut(&self) -> RwLockWriteGuard<'_, Entries> {
-        self.entries.write()
     }
 
     /// What a profile's name stands for now.
@@ -172,8 +161,7 @@ impl Vault {
         of: ResolvedProfile,
         timeout: Duration,
     ) -> Result<AwsCredentials, CredentialError> {
-        let entry = self.entry_as(&of.session, &of.name, of.profile)?;
-        entry.credentials(timeout).await
+        self.entry_of(of)?.credentials(timeout).await
     }
 
     /// Credentials other than those AWS no longer accepts although they look
@@ -193,101 +181,57 @@ impl Vault {
 
     /// What is held for a profile; a new entry where there is a session to
     /// fill it.
-    fn entry(
+    pub(super) fn entry(
         &self,
         session: &Arc<Session>,
         name: &ProfileName,
     ) -> Result<Arc<CacheEntry>, CredentialError> {
-        self.entry_as(session, name, self.profile(name)?)
+        self.entry_of(ResolvedProfile {
+            name: name.clone(),
+            profile: self.profile(name)?,
+            session: Arc::clone(session),
+        })
     }
 
-    fn entry_as(
-        &self,
-        session: &Arc<Session>,
-        name: &ProfileName,
-        profile: Arc<Profile>,
-    ) -> Result<Arc<CacheEntry>, CredentialError> {
-        let others = profile.catalog.as_ref();
-        if let Some(other) = others.filter(|other| *other != session.catalog())
-            && !name.is_default()
+    fn entry_of(&self, of: ResolvedProfile) -> Result<Arc<CacheEntry>, CredentialError> {
+        let others = of.profile.catalog.as_ref();
+        if let Some(other) = others.filter(|other| *other != of.session.catalog())
+            && !of.name.is_default()
         {
             return Err(CredentialError::OtherCatalog {
-                profile: name.clone(),
+                profile: of.name.clone(),
                 catalog: other.clone(),
-                asked: session.catalog().clone(),
+                asked: of.session.catalog().clone(),
             });
         }
-        if let Some(entry) = current(&self.entries(), session, name, &profile) {
+        if let Some(entry) = current(&self.entries.read(), &of) {
             return Ok(entry);
         }
-        let mut entries = self.entries_mut();
+        let mut entries = self.entries.write();
         // Somebody may have been first.
-        if let Some(entry) = current(&entries, session, name, &profile) {
+        if let Some(entry) = current(&entries, &of) {
             return Ok(entry);
         }
-        session.check()?;
-        let source = if profile.roles.is_empty() {
-            ProfileSource::Stack(self.stack_source(session))
-        } else {
-            ProfileSource::Roles(RoleChain {
-                name: name.clone(),
-                profile: Arc::clone(&profile),
-                session: Arc::clone(session),
-                vault: Weak::clone(&self.me),
-                aws: Arc::clone(&self.dependencies.aws),
-                clock: Arc::clone(&self.dependencies.clock),
-            })
-        };
-        Ok(self.put(&mut entries, session, name, profile, source))
+        of.session.check()?;
+        Ok(self.put(&mut entries, of))
     }
 
-    /// The stack's own credentials, which every chain of roles starts from.
-    pub(super) fn stack_entry(
-        &self,
-        session: &Arc<Session>,
-    ) -> Result<Arc<CacheEntry>, CredentialError> {
-        self.entry(session, &ProfileName::default_profile())
-    }
-
-    fn stack_source(&self, session: &Arc<Session>) -> StackSource {
-        StackSource {
-            session: Arc::clone(session),
-            stack: Arc::clone(&self.dependencies.stack),
-            clock: Arc::clone(&self.dependencies.clock),
-        }
-    }
-
-    fn put(
-        &self,
-        entries: &mut Entries,
-        session: &Arc<Session>,
-        name: &ProfileName,
-        profile: Arc<Profile>,
-        source: ProfileSource,
-    ) -> Arc<CacheEntry> {
+    fn put(&self, entries: &mut Entries, of: ResolvedProfile) -> Arc<CacheEntry> {
         let policy = Policy::AWS_CREDENTIALS;
-        let policy = profile
-            .min_ttl
-            .map_or(policy, |min_left| policy.with_min_left(min_left));
-        let key = (session.catalog().clone(), name.clone());
-        let issuer = Issuer {
-            source,
-            of: key.clone(),
-            in_use: Arc::clone(&self.dependencies.in_use),
-            sessions: Arc::clone(&self.dependencies.sessions),
-        };
-        let refresher = Refresher::new(issuer, policy, Arc::clone(&self.refreshing));
-        let entry = CacheEntry::new(name.clone(), profile, Arc::clone(session), refresher);
-        let entry = Arc::new(entry);
-        let of_catalog = entries.entry(key.0).or_default();
-        of_catalog.insert(key.1, Arc::clone(&entry));
+        let min_ttl = of.profile.min_ttl;
+        let policy = min_ttl.map_or(policy, |min_left| policy.with_min_left(min_left));
+        let of_catalog = entries.entry(of.session.catalog().clone()).or_default();
+        let (name, vault) = (of.name.clone(), Weak::clone(&self.me));
+        let refresher = Refresher::new(Issuer { of, vault }, policy, Arc::clone(&self.refreshing));
+        let entry = Arc::new(CacheEntry::new(refresher));
+        of_catalog.insert(name, Arc::clone(&entry));
         entry
     }
 
     /// Drops what was obtained for somebody else; what failed for whoever is
     /// there now may work by now.
     fn follow_identities(&self) {
-        retain(&mut self.entries_mut(), |entry| {
+        retain(&mut self.entries.write(), |entry| {
             let keep = entry.is_current();
             if keep {
                 entry.refresher.nudge();
@@ -302,16 +246,17 @@ impl Vault {
     /// Drops what profiles gave that are gone or mean something else now.
     pub fn follow_settings(&self) {
         let settings = self.dependencies.settings.current();
-        retain(&mut self.entries_mut(), |entry| {
-            let profile = settings.profile(&entry.name);
-            profile.is_some_and(|profile| profile == entry.profile)
+        retain(&mut self.entries.write(), |entry| {
+            let profile = settings.profile(&entry.of().name);
+            profile.is_some_and(|profile| profile == entry.of().profile)
         });
     }
 
     /// What is held for a catalog, without the secrets.
     pub fn status(&self, catalog: &CatalogUrl) -> Vec<CredentialStatus> {
         self.follow_settings();
-        self.entries()
+        self.entries
+            .read()
             .get(catalog)
             .into_iter()
             .flat_map(BTreeMap::values)
@@ -339,12 +284,7 @@ fn retain(entries: &mut Entries, mut keep: impl FnMut(&CacheEntry) -> bool) {
 }
 
 /// The entry of a profile, unless it was made for another meaning of its name.
-fn current(
-    entries: &Entries,
-    session: &Session,
-    name: &ProfileName,
-    profile: &Arc<Profile>,
-) -> Option<Arc<CacheEntry>> {
-    let entry = entries.get(session.catalog())?.get(name)?;
-    (entry.profile == *profile).then(|| Arc::clone(entry))
+fn current(entries: &Entries, of: &ResolvedProfile) -> Option<Arc<CacheEntry>> {
+    let entry = entries.get(of.session.catalog())?.get(&of.name)?;
+    (entry.of().profile == of.profile).then(|| Arc::clone(entry))
 }

@@ -179,7 +179,7 @@ async fn check_session(context: &DoctorContext<'_>, deadline: Instant) -> Report
     found.note(upstream);
     if !is_there {
         found.diagnostics.extend(session::known(session));
-    } else if found.note(session::check(context, session, deadline).await) {
+    } else if found.note(session::check(session, deadline).await) {
         for outcome in credentials::check(context, session, deadline).await {
             found.note(outcome);
         }

@@ -3,25 +3,17 @@
 use quilt_proto::quoted;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Diagnostic, DoctorContext};
+use super::Diagnostic;
 use crate::session::{Session, SessionError};
-use crate::stack;
 
 /// Asks the stack who is logged in.
-pub(super) async fn check(
-    context: &DoctorContext<'_>,
-    session: &Session,
-    deadline: Instant,
-) -> Result<String, Diagnostic> {
+pub(super) async fn check(session: &Session, deadline: Instant) -> Result<String, Diagnostic> {
     if let Some(diagnostic) = known(session) {
         return Err(diagnostic);
     }
     let timeout = deadline.saturating_duration_since(Instant::now());
-    let ask = session.authorized(timeout, true, |bearer| async move {
-        stack::me::get(context.stack, &bearer.registry, &bearer.token).await
-    });
     let catalog = session.catalog();
-    match timeout_at(deadline, ask).await {
+    match timeout_at(deadline, session.me(timeout)).await {
         Ok(Ok(me)) => Ok(format!(
             "{} is logged in to {catalog}",
             quoted::name(&me.name)

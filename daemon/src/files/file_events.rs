@@ -47,11 +47,7 @@ impl FileEvents {
     pub async fn changed(&mut self) {
         #[cfg(target_os = "linux")]
         if let Some(watches) = &mut self.watches {
-            let most = if watches.see_all() {
-                RARELY
-            } else {
-                self.often
-            };
+            let most = if watches.sees_all { RARELY } else { self.often };
             let _ = tokio::time::timeout(most, watches.changed()).await;
             return;
         }
@@ -85,7 +81,8 @@ mod system {
         /// Watches by directory.
         numbers: BTreeMap<PathBuf, i32>,
         names: HashSet<OsString>,
-        sees_all: bool,
+        /// Whether every file is watched, and nobody but this machine changes it.
+        pub(super) sees_all: bool,
     }
 
     impl Watches {
@@ -101,10 +98,6 @@ mod system {
                 names: HashSet::new(),
                 sees_all: false,
             })
-        }
-
-        pub(super) fn see_all(&self) -> bool {
-            self.sees_all
         }
 
         /// Watches the directories of these, or the nearest ones that are there.

@@ -1,18 +1,20 @@
 //! What keeps a file from being replaced, whoever owns it and whatever its mode.
 
-use std::fmt;
 use std::path::Path;
 
 use quilt_proto::Command;
 
 /// A file that stays where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Pin {
     /// Marked as one that is not changed (chattr(1), chflags(1)).
+    #[error("it, or its directory, is marked as immutable")]
     Immutable,
     /// Marked as one that is only appended to.
+    #[error("it, or its directory, is marked as append-only")]
     AppendOnly,
     /// Mounted there by itself, as one file of another machine's in a container.
+    #[error("it is mounted there by itself, and cannot be replaced")]
     Mounted,
 }
 
@@ -68,15 +70,5 @@ impl Pin {
             _ if cfg!(target_os = "macos") => Command::of("ls -ldO").path(place),
             _ => Command::of("lsattr -d").path(place),
         }
-    }
-}
-
-impl fmt::Display for Pin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Immutable => "it, or its directory, is marked as immutable",
-            Self::AppendOnly => "it, or its directory, is marked as append-only",
-            Self::Mounted => "it is mounted there by itself, and cannot be replaced",
-        })
     }
 }

@@ -110,31 +110,25 @@ pub(super) fn stack(data: &[u8]) {
     let at: RegistryUrl = url.parse().expect("a registry's URL");
     let catalog: CatalogUrl = url.parse().expect("a catalog's URL");
     let secret = Secret::new("canary-0123456789abcdef");
+    let asked = client.registry(&at, &secret);
     let failed = runtime.block_on(async {
         Some(match what % 8 {
             0 => stack::tokens::exchange(client, &at, &secret).await.err()?,
-            1 => stack::me::get(client, &at, &secret).await.err()?,
-            2 => stack::credentials::issue(client, &at, &secret, Timestamp::now())
-                .await
-                .err()?,
+            1 => asked.me().await.err()?,
+            2 => asked.aws_credentials(Timestamp::now()).await.err()?,
             3 => client.discover(&catalog).await.err()?,
             4 => {
                 let filter = ApiKeyFilter::default();
-                let asked = stack::api_keys::list(client, &at, &secret, Scope::Own, &filter);
-                asked.await.err()?
+                asked.api_keys(Scope::Own, &filter).await.err()?
             }
             5 => {
                 let new = NewApiKey {
                     name: "made".to_owned(),
                     expires_in_days: 1,
                 };
-                stack::api_keys::create(client, &at, &secret, &new)
-                    .await
-                    .err()?
+                asked.create_api_key(&new).await.err()?
             }
-            6 => stack::me::switch_role(client, &at, &secret, "role")
-                .await
-                .err()?,
+            6 => asked.switch_role("role").await.err()?,
             _ => {
                 let now = Timestamp::from_unix(1_800_000_000);
                 let endpoint = format!("{url}/token");

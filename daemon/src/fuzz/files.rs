@@ -11,7 +11,7 @@ use crate::quilt3::{ConfigFile, SdkFiles};
 use crate::settings::Settings;
 use crate::token_store::Document;
 
-fn dir() -> TempDir {
+pub(super) fn dir() -> TempDir {
     tempfile::Builder::new()
         .prefix("fuzz")
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))

@@ -30,9 +30,7 @@ struct Served {
 fn served() -> &'static Served {
     static SERVED: OnceLock<Served> = OnceLock::new();
     SERVED.get_or_init(|| {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        let mut dir = tempfile::Builder::new();
-        let dir = dir.permissions(mode).tempdir().expect("a directory");
+        let dir = super::files::dir();
         let at = |name: &str| -> PathBuf { dir.path().join(name) };
         let config = Config {
             settings: at("quiltd.toml"),

@@ -158,10 +158,7 @@ async fn look(
 
 /// What must not reach who holds a grant.
 fn not_passed_on(reason: &str) -> StackError {
-    StackError::Invalid {
-        host: "the registry".to_owned(),
-        reason: reason.to_owned(),
-    }
+    StackError::invalid("the registry", reason)
 }
 
 /// Whether a GraphQL answer may be one to somebody the stack does not know:

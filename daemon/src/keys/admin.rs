@@ -1,71 +1,34 @@
 //! Everybody's keys, for admins.
 
 use quilt_proto::ApiKeyId;
-use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
-use super::user_keys::{KeySelector, not_found};
-use super::{KeyError, Keys, TIMEOUT};
+use super::user_keys::not_found;
+use super::{KeyError, KeySelector, Keys, TIMEOUT};
 use crate::session::{Session, SessionError};
-use crate::stack::{self, Revoked, Scope, StackError};
+use crate::stack::{Scope, StackError};
 
 impl Keys {
-    /// Every key a filter lets through.
-    pub async fn list_all(
-        &self,
-        session: &Session,
-        filter: &ApiKeyFilter,
-    ) -> Result<Vec<ApiKey>, KeyError> {
-        // Not decisive: a refusal may be about the admin, not the session.
-        let listing = session.authorized(TIMEOUT, false, |bearer| async move {
-            stack::api_keys::list(
-                &self.stack,
-                &bearer.registry,
-                &bearer.token,
-                Scope::All,
-                filter,
-            )
-            .await
-        });
-        let outcome = listing.await;
-        self.explained(session, outcome).await
-    }
-
-    /// One key of anybody.
-    pub async fn any_key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
-        let reading = session.authorized(TIMEOUT, false, |bearer| async move {
-            stack::api_keys::get(&self.stack, &bearer.registry, &bearer.token, Scope::All, id).await
-        });
-        let outcome = reading.await;
-        let key = self.explained(session, outcome).await?;
-        key.ok_or(KeyError::NotFound)
-    }
-
     /// Revokes a key of anybody. If it is the one in use here, it is dropped.
-    pub async fn revoke_any(&self, session: &Session, id: &ApiKeyId) -> Result<(), KeyError> {
+    pub async fn revoke_any(&self, session: &Session, id: ApiKeyId) -> Result<(), KeyError> {
+        let which = &KeySelector::Id(id);
         let revoking = session.authorized(TIMEOUT, false, |bearer| async move {
-            let revoked = Revoked::Id(id);
-            stack::api_keys::revoke(
-                &self.stack,
-                &bearer.registry,
-                &bearer.token,
-                Scope::All,
-                revoked,
-            )
-            .await
+            let registry = bearer.at(&self.stack);
+            registry.revoke_api_key(Scope::All, which).await
         });
         let outcome = revoking.await;
-        let outcome = self.explained(session, outcome).await.map_err(not_found);
+        let outcome = self.explained(session, Scope::All, outcome).await;
+        let outcome = outcome.map_err(not_found);
         if outcome.is_ok() {
-            self.forget_revoked(session, &KeySelector::Id(id.clone()), true)
-                .await;
+            self.forget_revoked(session, which, true).await;
         }
         outcome
     }
 
     /// Says it plainly where the refusal is because the user is no admin.
-    async fn explained<T>(
+    pub(super) async fn explained<T>(
         &self,
         session: &Session,
+        scope: Scope,
         outcome: Result<T, SessionError>,
     ) -> Result<T, KeyError> {
         let error = match outcome {
@@ -80,13 +43,8 @@ impl Keys {
                     | StackError::Forbidden { .. }
             )
         );
-        if is_refusal {
-            let me = session.authorized(TIMEOUT, true, |bearer| async move {
-                stack::me::get(&self.stack, &bearer.registry, &bearer.token).await
-            });
-            if !me.await?.is_admin {
-                return Err(KeyError::NotAdmin(session.catalog().clone()));
-            }
+        if scope == Scope::All && is_refusal && !session.me(TIMEOUT).await?.is_admin {
+            return Err(KeyError::NotAdmin(session.catalog().clone()));
         }
         Err(error.into())
     }

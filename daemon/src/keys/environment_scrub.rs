@@ -32,10 +32,7 @@ impl StartupKey {
             return Ok(());
         };
         let value = Zeroizing::new(value.as_bytes().to_vec());
-        let failed = |source| StartupKeyError::Unreadable {
-            place: ENVIRONMENT.to_owned(),
-            source,
-        };
+        let failed = |source| StartupKeyError::unreadable(ENVIRONMENT, source);
         let mut command = Command::new(env::current_exe().map_err(failed)?);
         command.args(args.iter().skip(1)).env_remove(ENVIRONMENT);
         if let Some(name) = args.first() {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Keys;
-use crate::session::{KeySerial, RECHECK, Session, SessionError};
+use crate::session::{KeySerial, Session, SessionError};
 use crate::stack::StackError;
 
 /// For as long as the key in use is that.
@@ -43,12 +43,7 @@ async fn check(keys: &Keys, session: &Session, serial: KeySerial) -> Result<(), 
     let Some(bearer) = session.key_to_check(serial).await? else {
         return Ok(());
     };
-    let mut info = keys.info(&bearer.registry, &bearer.token).await;
-    if matches!(info, Err(StackError::Unauthorized { .. })) {
-        keys.clock.sleep(RECHECK).await;
-        info = keys.info(&bearer.registry, &bearer.token).await;
-    }
-    match info {
+    match keys.check_upstream(&bearer.registry, &bearer.token).await {
         Ok(info) => {
             session.key_accepted(&bearer);
             session.api_key().set_info(&bearer.token, info);

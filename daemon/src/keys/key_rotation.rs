@@ -23,11 +23,11 @@ use quilt_proto::wire::{
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, Secret};
 
 use super::key_recheck_task;
-use super::user_keys::{KeySelector, checked, others_key};
-use super::{KeyError, Keys, TIMEOUT};
+use super::user_keys::{checked, no_key, others_key};
+use super::{KeyError, KeySelector, Keys, TIMEOUT};
 use crate::raw::Locked;
 use crate::session::{self, KeyOrigin, LoginOutcome, Rotation, Session, SessionError};
-use crate::stack::{self, StackError};
+use crate::stack::{Scope, StackError};
 
 /// How often a new key is tried before it is given up; a replica may not know
 /// it yet.
@@ -65,11 +65,11 @@ async fn succeed(
     }
     let owner = match owner {
         Some(owner) => owner,
-        None => whose(keys, session).await?,
+        None => LoginOutcome::name(&session.me(TIMEOUT).await?),
     };
     let current = keys.identify(session).await?;
     let old = match (&id, &current) {
-        (Some(id), _) => keys.key(session, id).await?,
+        (Some(id), _) => keys.key(session, Scope::Own, id).await?,
         (None, Some((_, current))) => current.clone(),
         (None, None) if session.api_key().is_set() => return Err(KeyError::Unidentified),
         (None, None) => return Err(KeyError::NoKey(session.catalog().clone())),
@@ -84,10 +84,7 @@ async fn succeed(
     let parsed = secret.expose().parse::<ApiKeySecret>();
     let works = match parsed.clone() {
         Ok(parsed) => try_out(keys, &registry, parsed, &owner).await,
-        Err(_) => Err(StackError::Invalid {
-            host: registry.to_string(),
-            reason: "its new API key is none".to_owned(),
-        }),
+        Err(_) => Err(no_key(&registry)),
     };
     keys.stack.forget_connections();
     let works = match works {
@@ -124,14 +121,6 @@ async fn succeed(
     Ok(rotated(old, api_key, secret, in_use, origin.as_ref()))
 }
 
-/// Whose session it is, where nobody has asked yet.
-async fn whose(keys: &Keys, session: &Session) -> Result<String, KeyError> {
-    let asked = session.authorized(TIMEOUT, true, |it| async move {
-        stack::me::get(&keys.stack, &it.registry, &it.token).await
-    });
-    Ok(LoginOutcome::name(&asked.await?))
-}
-
 /// An earlier rotation that nobody finished must be finished first.
 async fn refuse_same_name(keys: &Keys, session: &Session, old: &ApiKey) -> Result<(), KeyError> {
     let filter = ApiKeyFilter {
@@ -141,7 +130,7 @@ async fn refuse_same_name(keys: &Keys, session: &Session, old: &ApiKey) -> Resul
     };
     let now = keys.clock.now().wall;
     let mut ids: Vec<String> = keys
-        .list(session, &filter)
+        .list(session, Scope::Own, &filter)
         .await?
         .into_iter()
         .filter(|key| key.is_left_beside(old, now))
@@ -164,7 +153,7 @@ async fn try_out(
 ) -> Result<ApiKeySecret, StackError> {
     let mut tries = 1;
     let me = loop {
-        match stack::me::get(&keys.stack, registry, key.secret()).await {
+        match keys.stack.registry(registry, key.secret()).me().await {
             Ok(me) => break me,
             Err(StackError::Unauthorized { .. } | StackError::Unreachable { .. })
                 if tries < TRIES => {}

@@ -10,9 +10,9 @@ use super::{KeyError, Keys, TIMEOUT};
 use super::{key_recheck_task, unchecked_key};
 use crate::session::{
     self, Epoch, KeyInfo, KeyMark, LoginOutcome, RECHECK, SLOW, Session, SessionError,
-    TrustedRegistry, WHOSE_TIMEOUT,
+    WHOSE_TIMEOUT,
 };
-use crate::stack::{self, Scope, StackError};
+use crate::stack::{Scope, StackError};
 use tokio::time::timeout;
 
 impl Keys {
@@ -62,11 +62,8 @@ impl Keys {
             }
             Err(_) => return Err(SessionError::Slow(session.catalog().clone()).into()),
         };
-        let checked = timeout(
-            WHOSE_TIMEOUT,
-            self.check_upstream(&trusted, secret.secret()),
-        )
-        .await;
+        let checking = self.check_upstream(trusted.registry(), secret.secret());
+        let checked = timeout(WHOSE_TIMEOUT, checking).await;
         // A key that was only tried is not kept in a connection's buffers.
         self.stack.forget_connections();
         let doubts = match checked {
@@ -91,12 +88,7 @@ impl Keys {
         };
         // The first registry of a catalog counts only once something succeeded
         // there; until then the catalog is asked each time.
-        let is_first = session
-            .registry_trust()
-            .known()
-            .await
-            .map_err(SessionError::from)?
-            .is_none();
+        let is_first = session.registry_trust().known().await?.is_none();
         let settled = Some(trusted.registry()).filter(|_| !is_first || accept.is_some());
         self.adopt(epoch, session, secret, settled, unchecked(&doubts))?;
         Ok(LoginOutcome::of_key(session, Err(doubts), so_far, None))
@@ -137,16 +129,15 @@ impl Keys {
     }
 
     /// What the stack says of a key: whether it works, and which one it is.
-    async fn check_upstream(
+    pub(super) async fn check_upstream(
         &self,
-        trusted: &TrustedRegistry,
+        registry: &RegistryUrl,
         secret: &Secret,
     ) -> Result<KeyInfo, StackError> {
-        let first = self.info(trusted.registry(), secret).await;
-        match first {
+        match self.info(registry, secret).await {
             Err(StackError::Unauthorized { .. }) => {
                 self.clock.sleep(RECHECK).await;
-                self.info(trusted.registry(), secret).await
+                self.info(registry, secret).await
             }
             outcome => outcome,
         }
@@ -154,17 +145,14 @@ impl Keys {
 
     /// Fails where the key does not work. That a stack does not tell about its
     /// keys is no failure.
-    pub(super) async fn info(
-        &self,
-        registry: &RegistryUrl,
-        secret: &Secret,
-    ) -> Result<KeyInfo, StackError> {
-        let me = stack::me::get(&self.stack, registry, secret).await?;
+    async fn info(&self, registry: &RegistryUrl, secret: &Secret) -> Result<KeyInfo, StackError> {
+        let registry = self.stack.registry(registry, secret);
+        let me = registry.me().await?;
         let filter = ApiKeyFilter {
             status: Some(ApiKeyStatus::Active),
             ..ApiKeyFilter::default()
         };
-        let listing = stack::api_keys::list(&self.stack, registry, secret, Scope::Own, &filter);
+        let listing = registry.api_keys(Scope::Own, &filter);
         let keys = listing.await.unwrap_or_default();
         let record = fetch_info(&keys, secret);
         let now = self.clock.now().wall;

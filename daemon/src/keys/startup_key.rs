@@ -66,6 +66,15 @@ pub enum StartupKeyError {
     },
 }
 
+impl StartupKeyError {
+    pub(super) fn unreadable(place: &str, source: io::Error) -> Self {
+        Self::Unreadable {
+            place: place.to_owned(),
+            source,
+        }
+    }
+}
+
 /// A key handed over, if one was.
 #[derive(Debug)]
 pub struct StartupKey {
@@ -81,10 +90,7 @@ impl StartupKey {
     pub fn read(descriptor: Option<io::Result<File>>) -> Result<Option<Self>, StartupKeyError> {
         if let Some(file) = descriptor {
             let place = "QUILT_API_KEY or --api-key-fd";
-            let file = file.map_err(|source| StartupKeyError::Unreadable {
-                place: place.to_owned(),
-                source,
-            })?;
+            let file = file.map_err(|source| StartupKeyError::unreadable(place, source))?;
             return Ok(Some(Self {
                 secret: read(file, place)?,
                 origin: None,
@@ -124,10 +130,7 @@ pub(super) fn read(file: File, place: &str) -> Result<ApiKeySecret, StartupKeyEr
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     file.take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|source| StartupKeyError::Unreadable {
-            place: place.to_owned(),
-            source,
-        })?;
+        .map_err(|source| StartupKeyError::unreadable(place, source))?;
     let not_a_key = |source| StartupKeyError::NotAKey {
         place: place.to_owned(),
         source,

@@ -162,10 +162,7 @@ fn credential(path: &Path, place: &str) -> Result<ApiKeySecret, StartupKeyError>
 }
 
 fn missing(place: &str) -> StartupKeyError {
-    StartupKeyError::Unreadable {
-        place: place.to_owned(),
-        source: rustix::io::Errno::NOENT.into(),
-    }
+    StartupKeyError::unreadable(place, rustix::io::Errno::NOENT.into())
 }
 
 /// A key in a file that others can neither write nor read.
@@ -174,11 +171,8 @@ fn file(path: &Path) -> Result<ApiKeySecret, StartupKeyError> {
     let Some(file) = quilt_trust::open(path, Role::Shared, Access::Read)? else {
         return Err(missing(&place));
     };
-    let about = file.metadata();
-    let about = about.map_err(|source| StartupKeyError::Unreadable {
-        place: place.clone(),
-        source,
-    })?;
+    let unreadable = |source| StartupKeyError::unreadable(&place, source);
+    let about = file.metadata().map_err(unreadable)?;
     // Of root's, a group may be who it is for, as in containers.
     let others = if about.uid() == 0 { 0o007 } else { 0o077 };
     let mode = about.mode() & 0o7777;

@@ -5,48 +5,44 @@ use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, quoted};
 use tokio::time::timeout;
 
 use super::key_rotation;
-use super::{KeyError, Keys, TIMEOUT};
+use super::{KeyError, KeySelector, Keys, TIMEOUT};
 use crate::session::{LoginOutcome, Session, SessionError, WHOSE_TIMEOUT, known_user};
-use crate::stack::{self, Revoked, Scope, StackError};
+use crate::stack::{Scope, StackError};
 
 /// The longest name, in characters.
 const MAX_NAME: usize = 200;
 
-/// How a caller names a key to revoke.
-#[derive(Debug)]
-pub enum KeySelector {
-    /// By its id.
-    Id(ApiKeyId),
-    /// By its secret.
-    Secret(ApiKeySecret),
-}
-
 impl Keys {
-    /// The user's keys.
+    /// The user's keys, or as an admin everybody's, that a filter lets through.
     pub async fn list(
         &self,
         session: &Session,
+        scope: Scope,
         filter: &ApiKeyFilter,
     ) -> Result<Vec<ApiKey>, KeyError> {
-        let listing = session.authorized(TIMEOUT, true, |bearer| async move {
-            stack::api_keys::list(
-                &self.stack,
-                &bearer.registry,
-                &bearer.token,
-                Scope::Own,
-                filter,
-            )
-            .await
+        // A refusal may be about an admin, not the session.
+        let is_decisive = scope == Scope::Own;
+        let listing = session.authorized(TIMEOUT, is_decisive, |bearer| async move {
+            bearer.at(&self.stack).api_keys(scope, filter).await
         });
-        Ok(listing.await?)
+        let listed = listing.await;
+        self.explained(session, scope, listed).await
     }
 
-    /// One of the user's keys.
-    pub async fn key(&self, session: &Session, id: &ApiKeyId) -> Result<ApiKey, KeyError> {
-        let reading = session.authorized(TIMEOUT, true, |bearer| async move {
-            stack::api_keys::get(&self.stack, &bearer.registry, &bearer.token, Scope::Own, id).await
+    /// One of the user's keys, or as an admin of anybody's.
+    pub async fn key(
+        &self,
+        session: &Session,
+        scope: Scope,
+        id: &ApiKeyId,
+    ) -> Result<ApiKey, KeyError> {
+        let is_decisive = scope == Scope::Own;
+        let reading = session.authorized(TIMEOUT, is_decisive, |bearer| async move {
+            bearer.at(&self.stack).api_key(scope, id).await
         });
-        reading.await?.ok_or(KeyError::NotFound)
+        let read = reading.await;
+        let key = self.explained(session, scope, read).await?;
+        key.ok_or(KeyError::NotFound)
     }
 
     /// Makes a key. Nothing here remembers its secret. One that turns out to be
@@ -64,7 +60,7 @@ impl Keys {
             let left = key_rotation::take_back(self, session, &made.api_key, secret(), cause);
             return Err(left.await);
         }
-        let asked = stack::me::get(&self.stack, &registry, &made.secret);
+        let asked = self.stack.registry(&registry, &made.secret).me();
         let whose = timeout(WHOSE_TIMEOUT, asked).await;
         self.stack.forget_connections();
         // Of one that cannot be asked about, nothing is known.
@@ -88,9 +84,7 @@ impl Keys {
         let making = session.authorized(TIMEOUT, true, |bearer| {
             let new = &new;
             async move {
-                let made =
-                    stack::api_keys::create(&self.stack, &bearer.registry, &bearer.token, new)
-                        .await?;
+                let made = bearer.at(&self.stack).create_api_key(new).await?;
                 Ok((made, bearer.registry))
             }
         });
@@ -106,10 +100,7 @@ impl Keys {
         })?;
         let (key, registry) = &made;
         if key.secret.expose().parse::<ApiKeySecret>().is_err() {
-            let cause = KeyError::Useless(StackError::Invalid {
-                host: registry.to_string(),
-                reason: "its new API key is none".to_owned(),
-            });
+            let cause = KeyError::Useless(no_key(registry));
             return Err(key_rotation::take_back(self, session, &key.api_key, None, cause).await);
         }
         // It is of the registry that made it, wherever it is used first.
@@ -120,34 +111,19 @@ impl Keys {
     /// Revokes one of the user's keys. If it is the one in use, it is dropped.
     pub async fn revoke(&self, session: &Session, which: &KeySelector) -> Result<(), KeyError> {
         let revoking = session.authorized(TIMEOUT, true, |bearer| async move {
-            let revoked = which.as_revoked();
-            stack::api_keys::revoke(
-                &self.stack,
-                &bearer.registry,
-                &bearer.token,
-                Scope::Own,
-                revoked,
-            )
-            .await
+            let registry = bearer.at(&self.stack);
+            registry.revoke_api_key(Scope::Own, which).await
         });
         let outcome = match (revoking.await, which) {
             // A key in the wrong hands must be revocable without a login, and
             // whoever is logged in: it can revoke itself.
             (Err(error), KeySelector::Secret(secret)) if is_somebody_elses(&error) => {
-                let own = secret.secret();
-                let by_itself = Revoked::Secret(own);
-                let trusted = session
-                    .registry_trust()
-                    .known()
-                    .await
-                    .map_err(SessionError::from)?;
-                let registry = match trusted {
+                let registry = match session.registry_trust().known().await? {
                     Some(registry) => registry,
                     None => session.registry_trust().for_key().await?,
                 };
-                match stack::api_keys::revoke(&self.stack, &registry, own, Scope::Own, by_itself)
-                    .await
-                {
+                let by_itself = self.stack.registry(&registry, secret.secret());
+                match by_itself.revoke_api_key(Scope::Own, which).await {
                     Err(StackError::Unauthorized { .. }) => Err(KeyError::NotFound),
                     outcome => outcome.map_err(KeyError::from),
                 }
@@ -200,29 +176,25 @@ impl Keys {
         let Some((registry, secret)) = session.api_key().settled() else {
             return false;
         };
-        let answer = stack::me::get(&self.stack, &registry, &secret).await;
-        matches!(answer, Err(StackError::Unauthorized { .. }))
+        self.stack
+            .registry(&registry, &secret)
+            .rejects_bearer()
+            .await
     }
 }
 
-impl KeySelector {
-    fn as_revoked(&self) -> Revoked<'_> {
-        match self {
-            Self::Id(id) => Revoked::Id(id),
-            Self::Secret(secret) => Revoked::Secret(secret.secret()),
-        }
-    }
+/// What is wrong with a new key that is no key.
+pub(super) fn no_key(registry: &RegistryUrl) -> StackError {
+    StackError::invalid(registry, "its new API key is none")
+}
+
+/// What is wrong with a new key that is another user's.
+pub(super) fn others_key(registry: &RegistryUrl, me: &Me) -> StackError {
+    let reason = format!("its new API key is {}'s", quoted::name(&me.name));
+    StackError::invalid(registry, reason)
 }
 
 /// Whether nobody is logged in, or somebody whose key it is not.
-/// What is wrong with a new key that is another user's.
-pub(super) fn others_key(registry: &RegistryUrl, me: &Me) -> StackError {
-    StackError::Invalid {
-        host: registry.to_string(),
-        reason: format!("its new API key is {}'s", quoted::name(&me.name)),
-    }
-}
-
 fn is_somebody_elses(error: &SessionError) -> bool {
     match error {
         SessionError::LoggedOut(_)

@@ -98,6 +98,16 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What is there is not what a registry holds.
+    pub(super) fn invalid(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            place: place.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
 /// Why a registry did not do what it was asked. The texts of the Python SDK
 /// are kept where it has one.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -118,47 +128,32 @@ pub enum PackageError {
     #[error(transparent)]
     Catalog(#[from] crate::catalog_resolver::CatalogError),
     /// There is no such package.
-    #[error("there is no package {} in {}", quoted::name(name.as_str()), quoted::name(registry))]
-    NoSuchPackage {
-        /// The package.
-        name: PackageName,
-        /// Where it was looked for.
-        registry: String,
-    },
+    #[error("there is no package {} in {}", quoted::name(.0.name.as_str()), quoted::name(&.0.registry))]
+    NoSuchPackage(Wanted),
     /// The package has no such version.
     #[error("No such package version exists in the given directory.")]
-    NoSuchVersion {
-        /// The package.
-        name: PackageName,
-        /// Where it is.
-        registry: String,
-    },
+    NoSuchVersion(Wanted),
     /// No hash begins like this.
-    #[error("Found zero matches for '{hash}'")]
-    NoMatch {
-        /// How it should begin.
-        hash: TopHash,
-        /// The package.
-        name: PackageName,
-        /// Where it is.
-        registry: String,
-    },
+    #[error("Found zero matches for '{0}'")]
+    NoMatch(TopHash, Wanted),
     /// More than one hash begins like this.
-    #[error("Found multiple matches: '{hash}'")]
-    ManyMatches {
-        /// How they begin.
-        hash: TopHash,
-        /// The package.
-        name: PackageName,
-        /// Where it is.
-        registry: String,
-    },
+    #[error("Found multiple matches: '{0}'")]
+    ManyMatches(TopHash, Wanted),
     /// The store failed; nothing was changed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The store failed in the middle of a deletion.
     #[error(transparent)]
     HalfDeleted(Box<HalfDeleted>),
+}
+
+/// A package that was looked for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The package.
+    pub name: PackageName,
+    /// Where it was looked for.
+    pub registry: String,
 }
 
 /// A deletion that stopped after it had changed something.

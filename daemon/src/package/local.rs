@@ -24,6 +24,10 @@ mod tree;
 
 use tree::Folder;
 
+/// Why what a link leads to is neither read nor changed.
+const LINK: &str = "symbolic links in a registry, and those of other users on the way to it, are \
+                    not followed";
+
 /// Entries read at a time.
 const BATCH: usize = 256;
 
@@ -51,25 +55,15 @@ impl LocalStore {
                     reason: error.kind().to_string(),
                 }
             }
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => StoreError::Invalid {
-                place: path,
-                reason: "no file can have such a name".to_owned(),
-            },
-            io::ErrorKind::NotADirectory => StoreError::Invalid {
-                place: path,
-                reason: "it is no directory".to_owned(),
-            },
-            io::ErrorKind::InvalidData => StoreError::Invalid {
-                place: path,
-                reason: error.to_string(),
-            },
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => {
+                StoreError::invalid(path, "no file can have such a name")
+            }
+            io::ErrorKind::NotADirectory => StoreError::invalid(path, "it is no directory"),
+            io::ErrorKind::InvalidData => StoreError::invalid(path, error.to_string()),
             _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
                 StoreError::Denied {
                     path,
-                    reason:
-                        "symbolic links in a registry, and those of other users on the way to it, \
-                             are not followed"
-                            .to_owned(),
+                    reason: LINK.to_owned(),
                 }
             }
             _ => StoreError::Io {

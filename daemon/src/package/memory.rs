@@ -159,12 +159,4 @@ impl Store for Memory {
             state.objects.remove(key);
         })
     }
-
-    async fn clear(&self, _folder: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn prune(&self, _folder: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
 }

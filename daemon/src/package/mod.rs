@@ -19,7 +19,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use self::error::{HalfDeleted, PackageError, Progress, StoreError};
+pub use self::error::{HalfDeleted, PackageError, Progress, StoreError, Wanted};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::fuzz::fuzz_registry;
 pub use self::open_registry::Packages;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use quilt_proto::wire::{DeletedPackage, PackageVersion};
 use quilt_proto::{PackageName, TopHash};
 
-use super::error::{HalfDeleted, Progress};
+use super::error::{HalfDeleted, Progress, Wanted};
 use super::layout::{Layout, Plan};
 use super::store::{Batches, Store};
 use super::{PackageError, StoreError};
@@ -81,10 +81,7 @@ impl Registry {
             Some(hash) => {
                 let hash = self.resolve(layout, name, hash).await?;
                 let plan = layout.plan_version(store, name, &hash).await?;
-                let none = || PackageError::NoSuchVersion {
-                    name: name.clone(),
-                    registry: self.url.clone(),
-                };
+                let none = || PackageError::NoSuchVersion(self.wanted(name));
                 (plan.ok_or_else(none)?, Some(hash))
             }
         };
@@ -119,24 +116,20 @@ impl Registry {
         hash: &TopHash,
     ) -> Result<String, PackageError> {
         let found = layout.resolve(self.store.as_ref(), name, hash).await?;
-        let (hash, name, registry) = (hash.clone(), name.clone(), self.url.clone());
+        let (hash, wanted) = (hash.clone(), self.wanted(name));
         match <[String; 1]>::try_from(found) {
             Ok([found]) => Ok(found),
-            Err(none) if none.is_empty() => Err(PackageError::NoMatch {
-                hash,
-                name,
-                registry,
-            }),
-            Err(_) => Err(PackageError::ManyMatches {
-                hash,
-                name,
-                registry,
-            }),
+            Err(none) if none.is_empty() => Err(PackageError::NoMatch(hash, wanted)),
+            Err(_) => Err(PackageError::ManyMatches(hash, wanted)),
         }
     }
 
     fn no_such(&self, name: &PackageName) -> PackageError {
-        PackageError::NoSuchPackage {
+        PackageError::NoSuchPackage(self.wanted(name))
+    }
+
+    fn wanted(&self, name: &PackageName) -> Wanted {
+        Wanted {
             name: name.clone(),
             registry: self.url.clone(),
         }

@@ -38,55 +38,30 @@ pub(super) const MOST_GATHERED: usize = 200_000;
 /// package's take. Whoever may write there chooses how long each is.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// Something that is listed.
-pub(super) trait Listed {
-    /// Its name or key.
-    fn name(&self) -> &str;
-}
-
-impl Listed for Entry {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Listed for String {
-    fn name(&self) -> &str {
-        self
-    }
-}
-
-impl Listed for (String, Modified) {
-    fn name(&self) -> &str {
-        &self.0
-    }
-}
-
 /// How many entries a page without any counts for.
 const EMPTY: usize = 1000;
 
-/// All of a listing of `place`, which has an end.
-pub(super) async fn gather<T: Listed>(
+/// All of a listing of `place`, which has an end. `name` tells the name or key of
+/// something that is listed.
+pub(super) async fn gather<T>(
     mut batches: Batches<T>,
     place: &str,
+    name: impl Fn(&T) -> &str,
 ) -> Result<Vec<T>, StoreError> {
     let mut all = Vec::new();
     let (mut count, mut bytes) = (0, 0);
-    let endless = |reason: String| StoreError::Invalid {
-        place: place.to_owned(),
-        reason,
-    };
     while let Some(batch) = batches.try_next().await? {
         // Of pages with nothing on them, there may be no end either, and each takes
         // as long as a full one.
         count += if batch.is_empty() { EMPTY } else { batch.len() };
         if count > MOST_GATHERED {
             let reason = format!("more than {MOST_GATHERED} entries are listed there, or no end");
-            return Err(endless(reason));
+            return Err(StoreError::invalid(place, reason));
         }
-        bytes += batch.iter().map(|one| one.name().len()).sum::<usize>();
+        bytes += batch.iter().map(|one| name(one).len()).sum::<usize>();
         if bytes > MOST_BYTES {
-            return Err(endless("the names there are too long in all".to_owned()));
+            let reason = "the names there are too long in all";
+            return Err(StoreError::invalid(place, reason));
         }
         all.extend(batch);
     }
@@ -121,11 +96,15 @@ pub(super) trait Store: Send + Sync {
 
     /// Removes a folder without objects and the folders in it, where folders
     /// are things of their own.
-    async fn clear(&self, folder: &str) -> Result<(), StoreError>;
+    async fn clear(&self, _folder: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Removes a folder if nothing at all is in it, where folders are things
     /// of their own.
-    async fn prune(&self, folder: &str) -> Result<(), StoreError>;
+    async fn prune(&self, _folder: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -146,13 +125,14 @@ mod tests {
                 "ns/name: the names there are too long",
             ),
         ] {
-            let error = gather(pages(page).boxed(), "ns/name").await.unwrap_err();
-            let said = error.to_string();
+            let gathered = gather(pages(page).boxed(), "ns/name", String::as_str).await;
+            let said = gathered.unwrap_err().to_string();
             assert!(said.contains(why), "{said}");
         }
         let whole = pages(of(&"k".repeat(300)))
             .take(MOST_GATHERED / 1000)
             .boxed();
-        assert_eq!(gather(whole, "").await.unwrap().len(), MOST_GATHERED);
+        let gathered = gather(whole, "", String::as_str).await;
+        assert_eq!(gathered.unwrap().len(), MOST_GATHERED);
     }
 }

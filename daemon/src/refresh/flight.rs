@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use super::cached::Cached;
 use super::random::random;
 use super::state::{FetchReceiver, Flight, Rejection, State};
-use super::{Failure, Policy, RefreshContext, RefreshError, Snapshot, Source, backoff};
+use super::{Failure, Policy, RefreshContext, RefreshError, Refresher, Snapshot, Source, backoff};
 use crate::checked_sync::{self, Mutex, MutexGuard};
 use crate::clock::Deadline;
 use crate::metrics::RefreshOutcome;
@@ -196,65 +196,6 @@ impl<S: Source> Inner<S> {
         outcome
     }
 
-    pub(super) fn publish(&self, value: S::Value) {
-        let cached = Cached::new(
-            value,
-            self.policy,
-            self.context.clock.now(),
-            false,
-            random(),
-        );
-        let mut state = self.state();
-        state.clear();
-        state.cached = Some(cached);
-        drop(state);
-        self.wake();
-    }
-
-    pub(super) fn reset(&self) {
-        self.state().clear();
-        self.wake();
-    }
-
-    pub(super) fn invalidate(&self, error: S::Error) {
-        let now = self.context.clock.now();
-        self.state().reject(error, Rejection::for_good(now));
-        self.wake();
-    }
-
-    pub(super) fn refuse(&self, error: S::Error, age: i64) {
-        let now = self.context.clock.now();
-        self.state().reject(error, Rejection::noted(age, now));
-        self.wake();
-    }
-
-    pub(super) fn nudge(&self) {
-        let now = self.context.clock.now();
-        let mut state = self.state();
-        let waits = state.retry.is_some();
-        if waits {
-            state.retry = Some(now.after(0));
-            state.failed_at = None;
-            state.backed_off_until = None;
-        }
-        drop(state);
-        if waits {
-            self.wake();
-        }
-    }
-
-    pub(super) fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
-        let state = self.state();
-        let retry = state.retry.map(|retry| retry.wall);
-        Snapshot {
-            value: state.cached.as_ref().map(|cached| cached.value.clone()),
-            refresh_at: retry
-                .or(state.cached.as_ref().map(|cached| cached.refresh.wall))
-                .filter(|_| !state.is_idle),
-            last_error: state.last_error.as_deref().cloned(),
-        }
-    }
-
     /// When the schedule should fetch next; `None` while it should not.
     pub(super) fn next_attempt(&self) -> Option<Deadline> {
         self.state().next_attempt()
@@ -274,6 +215,71 @@ impl<S: Source> Inner<S> {
             self.context.changes.announce();
         } else {
             drop(self.join(&mut state));
+        }
+    }
+}
+
+/// What is said of the value from elsewhere, and shown of it.
+impl<S: Source> Refresher<S> {
+    /// Takes a value from elsewhere (a login, a state file) as the newest.
+    pub fn publish(&self, value: S::Value) {
+        let (policy, now) = (self.inner.policy, self.inner.context.clock.now());
+        let cached = Cached::new(value, policy, now, false, random());
+        let mut state = self.inner.state();
+        state.clear();
+        state.cached = Some(cached);
+        drop(state);
+        self.inner.wake();
+    }
+
+    /// Forgets everything; a fetch under way will publish nothing.
+    pub fn reset(&self) {
+        self.inner.state().clear();
+        self.inner.wake();
+    }
+
+    /// Drops what is held, for good, because of `error`.
+    pub fn invalidate(&self, error: S::Error) {
+        let now = self.inner.context.clock.now();
+        self.inner.state().reject(error, Rejection::for_good(now));
+        self.inner.wake();
+    }
+
+    /// Drops what is held because the issuer refused it `age` seconds ago, by
+    /// wall clocks that may have been wrong; the issuer is probed soon, and then as
+    /// after a [`Failure::Refused`].
+    pub fn refuse(&self, error: S::Error, age: i64) {
+        let now = self.inner.context.clock.now();
+        self.inner.state().reject(error, Rejection::noted(age, now));
+        self.inner.wake();
+    }
+
+    /// Tries again at once what failed: the cause may be gone.
+    pub fn nudge(&self) {
+        let now = self.inner.context.clock.now();
+        let mut state = self.inner.state();
+        let waits = state.retry.is_some();
+        if waits {
+            state.retry = Some(now.after(0));
+            state.failed_at = None;
+            state.backed_off_until = None;
+        }
+        drop(state);
+        if waits {
+            self.inner.wake();
+        }
+    }
+
+    /// What is held, for display.
+    pub fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
+        let state = self.inner.state();
+        let retry = state.retry.map(|retry| retry.wall);
+        Snapshot {
+            value: state.cached.as_ref().map(|cached| cached.value.clone()),
+            refresh_at: retry
+                .or(state.cached.as_ref().map(|cached| cached.refresh.wall))
+                .filter(|_| !state.is_idle),
+            last_error: state.last_error.as_deref().cloned(),
         }
     }
 }

@@ -214,41 +214,9 @@ impl<S: Source> Refresher<S> {
         }
     }
 
-    /// Takes a value from elsewhere (a login, a state file) as the newest.
-    pub fn publish(&self, value: S::Value) {
-        self.inner.publish(value);
-    }
-
-    /// Forgets everything; a fetch under way will publish nothing.
-    pub fn reset(&self) {
-        self.inner.reset();
-    }
-
-    /// Drops what is held, for good, because of `error`.
-    pub fn invalidate(&self, error: S::Error) {
-        self.inner.invalidate(error);
-    }
-
-    /// Drops what is held because the issuer refused it `age` seconds ago, by
-    /// wall clocks that may have been wrong; the issuer is probed soon, and then as
-    /// after a [`Failure::Refused`].
-    pub fn refuse(&self, error: S::Error, age: i64) {
-        self.inner.refuse(error, age);
-    }
-
     /// Fetches what is not held, although nobody asks for it, until that works.
     pub fn prepare(&self) {
         drop(self.inner.ask());
-    }
-
-    /// Tries again at once what failed: the cause may be gone.
-    pub fn nudge(&self) {
-        self.inner.nudge();
-    }
-
-    /// What is held, for display.
-    pub fn snapshot(&self) -> Snapshot<S::Value, S::Error> {
-        self.inner.snapshot()
     }
 }
 

@@ -1,7 +1,5 @@
 //! What an API key makes of a session.
 
-use std::fmt;
-
 use quilt_proto::wire::TokenKind;
 use quilt_proto::{ApiKeySecret, Command, RegistryUrl, Secret};
 
@@ -10,21 +8,16 @@ use super::epoch::Epoch;
 use super::key_in_use::{KeyInfo, Rotation};
 use super::key_origin::KeyMark;
 use super::{Bearer, Identity, Session, SessionError};
-use crate::token_store::{CatalogPatch, SecretHash};
+use crate::token_store::{CatalogFact, SecretHash};
 
 /// A key that could not be read at the start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{why}")]
 pub struct UnreadKey {
     /// In words.
     pub why: String,
     /// The command that mends it.
     pub remedy: Command,
-}
-
-impl fmt::Display for UnreadKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
 }
 
 impl Session {
@@ -79,19 +72,15 @@ impl Session {
     /// which one's it is, it may be this one's from now on, also if another
     /// catalog's registry knew it first.
     pub fn remember_given_key(&self, key: &Secret) {
-        self.registry_trust().learn(CatalogPatch {
-            api_keys: vec![SecretHash::of(key)],
-            ..CatalogPatch::default()
-        });
+        let fact = CatalogFact::ApiKey(SecretHash::of(key));
+        self.registry_trust().learn(vec![fact]);
     }
 
     /// The catalog's registry knows a key: it is this catalog's from now on where
     /// nobody says which one's it is, unless it is another's already.
     pub fn remember_key(&self, key: &Secret) {
-        let of = self
-            .dependencies
-            .store
-            .catalogs_of_api_key(&SecretHash::of(key));
+        let store = &self.dependencies.store;
+        let of = store.catalogs_of_api_key(&SecretHash::of(key));
         if of.is_empty() || of.contains(&self.catalog) {
             self.remember_given_key(key);
         }
@@ -198,9 +187,8 @@ impl Session {
         registry: Option<RegistryUrl>,
         info: KeyInfo,
     ) -> Result<(), SessionError> {
-        let (now, is_over) = (self.dependencies.clock.now(), || {
-            self.epochs.is_key_superseded(epoch)
-        });
+        let now = self.dependencies.clock.now();
+        let is_over = || self.epochs.is_key_superseded(epoch);
         let set = self.api_key.set(secret, registry, info, now, is_over);
         set.then_some(()).ok_or_else(|| self.superseded())
     }
@@ -221,9 +209,8 @@ impl Session {
         new: &ApiKeySecret,
         rotation: Rotation,
     ) -> bool {
-        let (now, is_over) = (self.dependencies.clock.now(), || {
-            self.epochs.is_key_superseded(epoch)
-        });
+        let now = self.dependencies.clock.now();
+        let is_over = || self.epochs.is_key_superseded(epoch);
         self.api_key.succeed(old, new, rotation, now, is_over)
     }
 }

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use quilt_proto::wire::TokenKind;
+use quilt_proto::wire::{Me, TokenKind};
 
 use super::token_rotation::AccessToken;
 use super::{Bearer, RECHECK, Session, SessionError};
 use crate::clock::{Deadline, Moment};
-use crate::stack::{self, StackError};
+use crate::stack::StackError;
 
 /// For how long refusals rotate nothing after a rotation did not help, in
 /// seconds; twice as long each further time.
@@ -57,6 +57,15 @@ impl Session {
         self.answered(&second, outcome)
     }
 
+    /// Who the user is, as the stack says.
+    pub async fn me(&self, timeout: Duration) -> Result<Me, SessionError> {
+        let stack = &self.dependencies.stack;
+        self.authorized(timeout, true, |bearer| async move {
+            bearer.at(stack).me().await
+        })
+        .await
+    }
+
     /// Whether an outcome is a refusal of who we are.
     async fn refuses<T>(
         &self,
@@ -67,14 +76,7 @@ impl Session {
         if !matches!(outcome, Err(StackError::Unauthorized { .. })) {
             return false;
         }
-        is_about_token
-            || stack::me::rejects_bearer(
-                &self.dependencies.stack,
-                &bearer.registry,
-                &bearer.token,
-                "",
-            )
-            .await
+        is_about_token || bearer.at(&self.dependencies.stack).rejects_bearer().await
     }
 
     /// An answer to somebody the stack knows clears the doubts.
@@ -130,8 +132,7 @@ impl Session {
         let now = self.dependencies.clock.now();
         if bearer.kind == TokenKind::ApiKey {
             // What a stack refuses to a key that it knows is about what was asked.
-            let stack = &self.dependencies.stack;
-            if !stack::me::rejects_bearer(stack, &bearer.registry, &bearer.token, "").await {
+            if !bearer.at(&self.dependencies.stack).rejects_bearer().await {
                 return refusal.into();
             }
             return self.key_rejected(bearer);

@@ -7,6 +7,7 @@ use quilt_proto::{RegistryUrl, Secret, Timestamp};
 
 use super::Identity;
 use super::token_rotation::AccessToken;
+use crate::stack::{RegistryClient, StackClient};
 
 /// How long a caller who waits for an answer waits for a token that has to be
 /// fetched first.
@@ -34,6 +35,11 @@ pub struct Bearer {
 }
 
 impl Bearer {
+    /// Its registry, asked with it.
+    pub fn at<'a>(&'a self, stack: &'a StackClient) -> RegistryClient<'a> {
+        stack.registry(&self.registry, &self.token)
+    }
+
     pub(super) fn of_login(token: AccessToken, identity: Identity) -> Self {
         Self {
             token: token.token,

@@ -7,8 +7,7 @@ use quilt_proto::ApiKeySecret;
 use quilt_proto::wire::{Me, SessionUser};
 
 use super::{LoginOutcome, Session};
-use crate::stack;
-use crate::token_store::{CatalogPatch, KeptUser, KnownCatalog, LoginOwner};
+use crate::token_store::{CatalogFact, KeptUser, KnownCatalog, LoginOwner};
 
 /// The longest name that is remembered, in characters.
 const MAX_NAME: usize = 200;
@@ -40,11 +39,8 @@ pub async fn asked_owner(session: &Session) -> Option<String> {
         return Some(owner);
     }
     let holder = session.holder();
-    let asked = session.authorized(TIMEOUT, true, |bearer| async move {
-        let stack = &session.dependencies.stack;
-        stack::me::get(stack, &bearer.registry, &bearer.token).await
-    });
-    let me = tokio::time::timeout(TIMEOUT, asked).await.ok()?.ok()?;
+    let asked = tokio::time::timeout(TIMEOUT, session.me(TIMEOUT));
+    let me = asked.await.ok()?.ok()?;
     if session.holder() != holder {
         return None;
     }
@@ -75,11 +71,10 @@ pub(super) fn remember_owner(session: &Session, login_id: String, me: &Me) {
         return;
     }
     let name = LoginOutcome::name(me);
-    session.registry_trust().learn(CatalogPatch {
-        last_user: Some(name.clone()),
-        login_owner: Some(LoginOwner { login_id, name }),
-        ..CatalogPatch::default()
-    });
+    session.registry_trust().learn(vec![
+        CatalogFact::LastUser(name.clone()),
+        CatalogFact::LoginOwner(LoginOwner { login_id, name }),
+    ]);
 }
 
 /// Remembers whose the login of a number was as the last that was there: a key may
@@ -96,10 +91,8 @@ pub(super) async fn remember_last(session: &Session, login_id: &str) {
 
 /// Remembers whose a key is.
 pub(super) fn remember_key_owner(session: &Session, me: &Me) {
-    session.registry_trust().learn(CatalogPatch {
-        last_user: Some(LoginOutcome::name(me)),
-        ..CatalogPatch::default()
-    });
+    let fact = CatalogFact::LastUser(LoginOutcome::name(me));
+    session.registry_trust().learn(vec![fact]);
 }
 
 /// Keeps whose this session is, as the stack has just said, for the next
@@ -125,10 +118,9 @@ pub fn keep(session: &Session, user: Option<SessionUser>) {
         }
         state.user.clone_from(&kept);
     }
-    session.registry_trust().learn(CatalogPatch {
-        user: Some(kept),
-        ..CatalogPatch::default()
-    });
+    session
+        .registry_trust()
+        .learn(vec![CatalogFact::User(kept)]);
 }
 
 /// Whose this session was when the stack last said so, where it is the same

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use quilt_proto::{RegistryHost, RegistryUrl, Secret};
+use quilt_proto::{RegistryHost, RegistryUrl, Secret, Timestamp};
 
 use super::token_rotation::{RECHECK, TOKENS};
 use super::unsaved_tokens::Unsaved;
@@ -54,10 +54,8 @@ async fn since(
     code: Secret,
 ) -> Result<LoginOutcome, SessionError> {
     let owned = Arc::clone(session);
-    let task = session
-        .dependencies
-        .tasks
-        .spawn(async move { exchange(&owned, epoch, &trusted, code).await });
+    let exchanging = async move { exchange(&owned, epoch, &trusted, code).await };
+    let task = session.dependencies.tasks.spawn(exchanging);
     // What the stack grants to one that was ended is taken back by the task.
     tokio::select! {
         biased;
@@ -72,40 +70,27 @@ async fn exchange(
     trusted: &TrustedRegistry,
     code: Secret,
 ) -> Result<LoginOutcome, SessionError> {
-    let registry_url = trusted.registry().clone();
+    let registry_url = trusted.registry();
     session.registry_trust().still_trusted(trusted).await?;
     let spent = SecretHash::of(&code);
-    if let Some(token) = token_of_login_by(session, &spent, &registry_url).await {
+    if let Some(token) = token_of_login_by(session, &spent, registry_url).await {
         let so_far = known_user::last(session).await;
         let login = session.login_id().unwrap_or_default();
         return Ok(LoginOutcome::of_login(session, login, trusted, &token, so_far).await);
     }
     let reservation = session.dependencies.store.reserve().await?;
     let stack = &session.dependencies.stack;
-    let tokens = match stack::tokens::exchange(stack, &registry_url, &code).await {
+    let tokens = match stack::tokens::exchange(stack, registry_url, &code).await {
         Err(error) if error.rejects_token() => {
             session.dependencies.clock.sleep(RECHECK).await;
-            stack::tokens::exchange(stack, &registry_url, &code).await
+            stack::tokens::exchange(stack, registry_url, &code).await
         }
         outcome => outcome,
     };
-    let Tokens {
-        access_token,
-        refresh_token,
-        expires_at,
-    } = tokens?;
-    let record = Record {
-        registry_url,
-        login_id: new_login_id(),
-        method: LoginMethod::Code,
-        refresh_token: refresh_token.unwrap_or(code),
-        access_token,
-        access_token_expires_at: expires_at,
-        obtained_at: session.dependencies.clock.now().wall,
-        ended: false,
-        ended_at: None,
-        role_switches: 0,
-    };
+    let mut tokens = tokens?;
+    let refresh_token = tokens.refresh_token.take().unwrap_or(code);
+    let now = session.dependencies.clock.now().wall;
+    let record = granted(trusted, LoginMethod::Code, refresh_token, tokens, now);
     let login = record.login_id.clone();
     let outcome = adopt(session, epoch, trusted, record, reservation).await?;
     session.state.lock().spent_code = Some((login, spent));
@@ -132,6 +117,28 @@ async fn token_of_login_by(
     }
     let token = session.tokens.value(SPENT).await.ok()?;
     (token.registry == *registry).then(|| token.token.clone())
+}
+
+/// A fresh login.
+pub(super) fn granted(
+    trusted: &TrustedRegistry,
+    method: LoginMethod,
+    refresh_token: Secret,
+    tokens: Tokens,
+    now: Timestamp,
+) -> Record {
+    Record {
+        registry_url: trusted.registry().clone(),
+        login_id: new_login_id(),
+        method,
+        refresh_token,
+        access_token: tokens.access_token,
+        access_token_expires_at: tokens.expires_at,
+        obtained_at: now,
+        ended: false,
+        ended_at: None,
+        role_switches: 0,
+    }
 }
 
 /// Stores a fresh login, makes it this session's, and asks whose it is.
@@ -232,7 +239,7 @@ pub(crate) fn new_login_id() -> String {
     let mut bytes = [0; 16];
     // Only has to differ from the last one; the clock is enough if need be.
     if getrandom::fill(&mut bytes).is_err() {
-        return quilt_proto::Timestamp::now().unix().to_string();
+        return Timestamp::now().unix().to_string();
     }
     // Short: the address of a login's page has it, and is to fit a narrow screen.
     BASE64_URL_SAFE_NO_PAD.encode(bytes)

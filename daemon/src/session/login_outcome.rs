@@ -8,7 +8,7 @@ use quilt_proto::wire::Me;
 use super::known_user::{self, bounded};
 use super::session::Holder;
 use super::{Session, TrustedRegistry};
-use crate::stack::{self, StackConfig};
+use crate::stack::StackConfig;
 
 /// How long a login or key waits for the stack to say whose it is. It stands
 /// without.
@@ -42,7 +42,8 @@ impl LoginOutcome {
         so_far: Option<String>,
     ) -> Self {
         let holder = session.holder();
-        let asked = stack::me::get(&session.dependencies.stack, trusted.registry(), token);
+        let stack = &session.dependencies.stack;
+        let asked = stack.registry(trusted.registry(), token).me();
         let me = match tokio::time::timeout(WHOSE_TIMEOUT, asked).await {
             Ok(me) => me.map_err(|error| error.to_string()),
             Err(_) => Err(SLOW.to_owned()),

@@ -82,6 +82,22 @@ pub struct Dependencies {
     pub own_ports: OwnPorts,
 }
 
+#[cfg(test)]
+impl Dependencies {
+    /// Of a daemon that counts, announces and listens for nobody.
+    pub(crate) fn of_test(stack: Arc<StackClient>, store: Store, clock: SharedClock) -> Self {
+        Self {
+            stack,
+            store,
+            clock,
+            tasks: TaskTracker::new(),
+            meter: RefreshMeter::default(),
+            events: SessionEvents::default(),
+            own_ports: OwnPorts::default(),
+        }
+    }
+}
+
 /// Whether this daemon itself listens on a port of this machine.
 #[derive(Clone)]
 pub struct OwnPorts(Arc<dyn Fn(u16) -> bool + Send + Sync>);

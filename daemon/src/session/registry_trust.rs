@@ -12,7 +12,7 @@ use quilt_proto::{CatalogUrl, RegistryHost, RegistryUrl};
 
 use super::{Dependencies, SessionError};
 use crate::stack::StackConfig;
-use crate::token_store::{CatalogPatch, StoreError};
+use crate::token_store::{CatalogFact, KnownCatalog, StoreError};
 
 /// How long a catalog may take to say in which region it is.
 const REGION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -87,12 +87,7 @@ impl RegistryTrust {
     /// The AWS region the catalog is in: as it last said, else as it says when
     /// asked, which is not waited for long.
     pub async fn region(&self) -> Option<Region> {
-        let known = self
-            .dependencies
-            .store
-            .known_catalog(&self.catalog)
-            .await
-            .ok();
+        let known = self.known_catalog().await.ok();
         if let Some(region) = known.and_then(|known| known.region?.parse().ok()) {
             return Some(region);
         }
@@ -103,18 +98,13 @@ impl RegistryTrust {
 
     fn remember_region(&self, region: Option<&Region>) {
         if let Some(region) = region {
-            self.learn(CatalogPatch {
-                region: Some(region.to_string()),
-                ..CatalogPatch::default()
-            });
+            self.learn(vec![CatalogFact::Region(region.to_string())]);
         }
     }
 
     /// Something has become known of this catalog.
-    pub(super) fn learn(&self, patch: CatalogPatch) {
-        self.dependencies
-            .store
-            .patch_known_catalog(&self.catalog, patch);
+    pub(super) fn learn(&self, facts: Vec<CatalogFact>) {
+        self.dependencies.store.learn(&self.catalog, facts);
     }
 
     /// Has what was learnt on the disk, if that does not take long.
@@ -134,7 +124,7 @@ impl RegistryTrust {
         }
         let named = &published.registry_host;
         self.check_host(named, accept)?;
-        let known = self.dependencies.store.known_catalog(&self.catalog).await?;
+        let known = self.known_catalog().await?;
         // By another spelling of its name, a catalog is not used for the first
         // time.
         let mut so_far = known.registry_url.iter().collect::<Vec<_>>();
@@ -197,13 +187,12 @@ impl RegistryTrust {
 
     /// Where secrets of this catalog go: where a login or key succeeded last,
     /// or what the user agreed to since.
-    pub async fn known(&self) -> Result<Option<RegistryUrl>, StoreError> {
-        Ok(self
-            .dependencies
-            .store
-            .known_catalog(&self.catalog)
-            .await?
-            .registry_url)
+    pub async fn known(&self) -> Result<Option<RegistryUrl>, SessionError> {
+        Ok(self.known_catalog().await?.registry_url)
+    }
+
+    async fn known_catalog(&self) -> Result<KnownCatalog, StoreError> {
+        self.dependencies.store.known_catalog(&self.catalog).await
     }
 
     /// Takes the user's word for where the catalog's registry is now. What is

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::LoginOutcome;
 use super::SessionError;
 use super::token_rotation::TokenSource;
-use crate::stack::{self, StackError};
+use crate::stack::StackError;
 use crate::token_store::Record;
 
 /// With padding or without: not everybody reads RFC 7515.
@@ -66,7 +66,8 @@ impl TokenSource {
     }
 
     async fn whose(&self, record: &Record, token: &Secret) -> Result<String, SessionError> {
-        let asked = stack::me::get(&self.dependencies.stack, &record.registry_url, token);
+        let stack = &self.dependencies.stack;
+        let asked = stack.registry(&record.registry_url, token).me();
         let slow = |_| SessionError::Slow(self.catalog.clone());
         let me = tokio::time::timeout(TIMEOUT, asked).await.map_err(slow)?;
         Ok(LoginOutcome::name(&me?))

@@ -7,7 +7,7 @@ use quilt_proto::wire::Me;
 use quilt_proto::{CatalogUrl, quoted};
 
 use super::{Session, SessionError, Sessions};
-use crate::stack::{self, StackError};
+use crate::stack::StackError;
 use crate::token_store::{Document, Reservation, StoreError};
 
 /// How long to wait for a token that has to be fetched first.
@@ -71,7 +71,7 @@ async fn switch(session: &Arc<Session>, role: &str) -> Result<Me, SessionError> 
     let stack = &session.dependencies.stack;
     let switched = session
         .authorized(TIMEOUT, true, |bearer| async move {
-            stack::me::switch_role(stack, &bearer.registry, &bearer.token, role).await
+            bearer.at(stack).switch_role(role).await
         })
         .await;
     // Whatever else the stack says, it may have done it first.
@@ -90,10 +90,8 @@ async fn switch(session: &Arc<Session>, role: &str) -> Result<Me, SessionError> 
         .role
         .as_deref()
         .map_or("none".to_owned(), |role| quoted::name(role).to_string());
-    Err(SessionError::Stack(StackError::Invalid {
-        host: session.catalog.to_string(),
-        reason: format!("it says that your role is {now}"),
-    }))
+    let reason = format!("it says that your role is {now}");
+    Err(StackError::invalid(&session.catalog, reason).into())
 }
 
 async fn role_switched(session: &Arc<Session>) {

@@ -14,7 +14,7 @@ use reqwest::{Request, Response};
 
 use crate::refresh::Source;
 use crate::stack::{StackClient, Wire};
-use crate::token_store::{Document, LoginMethod, Record, Reservation, StoreChoice};
+use crate::token_store::{Record, StoreChoice};
 
 async fn sessions() -> Sessions {
     sessions_over(StackClient::default(), Store::in_memory()).await
@@ -30,15 +30,8 @@ async fn sessions_over(stack: StackClient, store: Store) -> Sessions {
 }
 
 fn dependencies() -> Dependencies {
-    Dependencies {
-        stack: Arc::default(),
-        store: Store::in_memory(),
-        clock: Arc::new(SystemClock::default()),
-        tasks: TaskTracker::new(),
-        meter: RefreshMeter::default(),
-        events: SessionEvents::default(),
-        own_ports: OwnPorts::default(),
-    }
+    let clock = Arc::new(SystemClock::default());
+    Dependencies::of_test(Arc::default(), Store::in_memory(), clock)
 }
 
 fn catalog(name: &str) -> CatalogUrl {
@@ -144,26 +137,18 @@ struct Meanwhile {
 }
 
 fn record(name: &str, expires_in: i64) -> Record {
+    let now = Timestamp::now();
     Record {
-        registry_url: "https://registry.example".parse().unwrap(),
         login_id: name.to_owned(),
-        method: LoginMethod::Code,
         refresh_token: Secret::new(format!("refresh-{name}")),
         access_token: Secret::new(format!("access.{name}.token")),
-        access_token_expires_at: Timestamp::now().plus_seconds(expires_in),
-        obtained_at: Timestamp::now(),
-        ended: false,
-        ended_at: None,
-        role_switches: 0,
+        access_token_expires_at: now.plus_seconds(expires_in),
+        ..Record::of_test("https://registry.example".parse().unwrap(), now)
     }
 }
 
 async fn put(store: &Store, record: Record) {
-    let put = |document: &mut Document| {
-        document.sessions.insert(catalog("a"), record);
-        Some(())
-    };
-    store.update(Reservation::default(), put).await.unwrap();
+    store.put(&catalog("a"), record).await;
 }
 
 #[async_trait]

@@ -98,11 +98,8 @@ impl TokenSource {
                 record.ended_at = Some(now);
             })
         };
-        self.dependencies
-            .store
-            .update(Reservation::default(), mark)
-            .await
-            .map(drop)
+        let store = &self.dependencies.store;
+        store.update(Reservation::default(), mark).await.map(drop)
     }
 
     /// Rotates the refresh token. A refusal is asked about again before the

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::Url;
 
-use super::login::{self, new_login_id};
+use super::login;
 use super::{Epoch, LoginOutcome, Session, SessionError, TrustedRegistry};
 use crate::stack::{
     self, Authorization, OAuthServer, StackError, authorize_url, origin, usual_connect_url,
 };
-use crate::token_store::{LoginMethod, OAuthClient, Record, Reservation};
+use crate::token_store::{LoginMethod, OAuthClient, Reservation};
 
 /// A stack's OAuth server and the client registered there, if one is.
 #[derive(Debug)]
@@ -244,17 +244,11 @@ impl WebLogin {
             .still_trusted(&self.trusted)
             .await?;
         let reservation = dependencies.store.reserve().await?;
-        let request = Authorization {
-            client_id: &self.client.client_id,
-            redirect_uri: &self.client.redirect_uri,
-            challenge: "",
-            state: "",
-        };
         let now = dependencies.clock.now().wall;
         let redeemed = stack::oauth::redeem(
             &dependencies.stack,
             &self.server,
-            &request,
+            (&self.client.client_id, &self.client.redirect_uri),
             &code,
             &self.verifier,
             now,
@@ -264,22 +258,12 @@ impl WebLogin {
             self.forget_client().await;
         }
         let (tokens, refresh_token) = redeemed?;
-        let record = Record {
-            registry_url: self.trusted.registry().clone(),
-            login_id: new_login_id(),
-            method: LoginMethod::OAuth {
-                client_id: self.client.client_id.clone(),
-                token_endpoint: self.server.token_endpoint.clone(),
-                revocation_endpoint: self.server.revocation_endpoint.clone(),
-            },
-            refresh_token,
-            access_token: tokens.access_token,
-            access_token_expires_at: tokens.expires_at,
-            obtained_at: now,
-            ended: false,
-            ended_at: None,
-            role_switches: 0,
+        let method = LoginMethod::OAuth {
+            client_id: self.client.client_id.clone(),
+            token_endpoint: self.server.token_endpoint.clone(),
+            revocation_endpoint: self.server.revocation_endpoint.clone(),
         };
+        let record = login::granted(&self.trusted, method, refresh_token, tokens, now);
         let outcome = login::adopt(
             &self.session,
             self.epoch,

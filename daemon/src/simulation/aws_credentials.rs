@@ -35,7 +35,7 @@ impl Stacks {
         } else {
             format!("token-of-{id}")
         };
-        Reply::json(
+        Reply::new(
             200,
             &json!({
                 "AccessKeyId": id, "SecretAccessKey": "secretsecretsecretsecretsecretsecretsecr",
@@ -66,11 +66,7 @@ impl Stacks {
         let Some(base) = base.filter(|base| base.expires > now) else {
             let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>\
                 <Message>expired</Message></Error></ErrorResponse>";
-            return Reply {
-                status: 403,
-                body: body.to_owned(),
-                grants: None,
-            };
+            return Reply::new(403, body);
         };
         let asked = form.get("DurationSeconds").and_then(|it| it.parse().ok());
         let life = if fault == Some(Fault::Dead) {
@@ -92,10 +88,6 @@ impl Stacks {
              <SessionToken>token-of-{id}</SessionToken><Expiration>{expires}</Expiration>\
              </Credentials></AssumeRoleResult></AssumeRoleResponse>"
         );
-        Reply {
-            status: 200,
-            body,
-            grants: None,
-        }
+        Reply::new(200, &body)
     }
 }

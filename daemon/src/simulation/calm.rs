@@ -10,11 +10,10 @@ use super::client::Client;
 use super::daemon::Daemon;
 use super::fault::{Endpoint, Fault};
 use super::life::Machine;
-use super::model::{Outcome, Variant};
+use super::model::Variant;
 use super::random::Rng;
-use super::stack::{KEY_USER, SITES, USERS, api_key, catalog};
+use super::stack::{SITES, USERS, catalog};
 use super::world::World;
-use crate::keys::unchecked_key;
 
 /// Within which a key is good again once the trouble has passed.
 const PROMISE: Duration = Duration::from_secs(45);
@@ -32,16 +31,10 @@ pub(super) async fn calm(world: &Arc<World>, rng: &mut Rng) {
     world.note("all is calm from now on");
     let machine = Machine::start(world).await;
     let daemon = machine.at(0).unwrap();
-    let client = Client {
-        name: 9,
-        world: Arc::clone(world),
-        machine: Arc::clone(&machine),
-        rng: rng.fork(),
-    };
     let mut scene = Scene {
         world,
         daemon,
-        client,
+        client: Client::new(9, &machine, rng.fork()),
     };
     scene.logins_are_there().await;
     scene.costs_are_bounded().await;
@@ -59,20 +52,8 @@ struct Scene<'w> {
 }
 
 impl Scene<'_> {
-    fn calls(&self, at: Endpoint) -> u64 {
-        self.world
-            .stacks()
-            .calls
-            .get(&(HERE, at))
-            .copied()
-            .unwrap_or(0)
-    }
-
-    /// AWS credentials, without a word of anybody else.
     async fn is_vended(&self, site: usize) -> bool {
-        let before = self.world.seen().vends;
-        self.client.vend(&self.daemon, site, "default").await;
-        self.world.seen().vends > before
+        self.client.is_vended(&self.daemon, site).await
     }
 
     /// A login that the stack still accepts works, or does soon.
@@ -110,7 +91,7 @@ impl Scene<'_> {
         const HOURS: u64 = 3;
         self.logged_in().await;
         let ats = [Endpoint::Token, Endpoint::Credentials, Endpoint::Sts];
-        let before = ats.map(|at| self.calls(at));
+        let before = ats.map(|at| self.world.calls(HERE, at));
         for minute in 0..HOURS * 60 {
             if minute == 0 || minute == 7 {
                 let variant = Variant {
@@ -127,7 +108,7 @@ impl Scene<'_> {
             sleep(Duration::from_mins(1)).await;
         }
         for (at, before) in ats.into_iter().zip(before) {
-            let cost = self.calls(at) - before;
+            let cost = self.world.calls(HERE, at) - before;
             // Replaced at half their life or a little earlier: up to 2.5 an hour.
             if cost > HOURS * 3 + 1 {
                 self.world
@@ -140,10 +121,10 @@ impl Scene<'_> {
     async fn nobody_is_served_for_ever(&self) {
         const HOURS: u64 = 6;
         let ats = [Endpoint::Credentials, Endpoint::Sts];
-        let before = ats.map(|at| self.calls(at));
+        let before = ats.map(|at| self.world.calls(HERE, at));
         sleep(Duration::from_hours(HOURS)).await;
         for (at, before) in ats.into_iter().zip(before) {
-            let cost = self.calls(at) - before;
+            let cost = self.world.calls(HERE, at) - before;
             // Two each, for an hour; and a chain of roles asks for what it starts
             // from as long as it is kept itself.
             if cost > 6 {
@@ -185,13 +166,7 @@ impl Scene<'_> {
         let session = daemon.app.session(Some(&catalog(HERE))).unwrap();
         daemon.app.keys.clear(&session);
         self.trouble(Fault::Page(403));
-        let key = api_key(HERE).parse().unwrap();
-        unchecked_key::set(&daemon.app.keys, &session, &key, None);
-        {
-            let place = &mut world.model().keys[0][HERE];
-            let deed = place.begin(0, Some(KEY_USER));
-            place.end(deed, Outcome::Done, 0);
-        }
+        self.client.machine.hand_key(HERE);
         sleep(2 * PROMISE).await;
         self.client.vend(daemon, HERE, "default").await;
         world.clear_troubles();

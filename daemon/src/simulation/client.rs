@@ -23,15 +23,24 @@ mod vends;
 
 /// Somebody with things to do.
 pub(super) struct Client {
-    pub(super) name: usize,
-    pub(super) world: Arc<World>,
+    name: usize,
+    world: Arc<World>,
     pub(super) machine: Arc<Machine>,
-    pub(super) rng: Rng,
+    rng: Rng,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Client {
+    pub(super) fn new(name: usize, machine: &Arc<Machine>, rng: Rng) -> Self {
+        Self {
+            name,
+            world: Arc::clone(&machine.world),
+            machine: Arc::clone(machine),
+            rng,
+        }
+    }
+
     /// Does things until there is no daemon any more.
     pub(super) async fn live(mut self) {
         while !self.world.is_broken() {
@@ -51,7 +60,7 @@ impl Client {
     }
 
     async fn act(&mut self, daemon: &Arc<Daemon>) {
-        let site = usize::try_from(self.rng.below(SITES as u64)).unwrap();
+        let site = self.rng.index(SITES);
         match self.rng.below(100) {
             0..25 => self.vend(daemon, site, "default").await,
             25 => self.mistype(daemon).await,
@@ -260,10 +269,7 @@ impl Client {
         }
         let variant = Variant {
             min_ttl: self.rng.between(15, 25),
-            lake: (
-                usize::try_from(self.rng.below(SITES as u64)).unwrap(),
-                self.rng.below(2),
-            ),
+            lake: (self.rng.index(SITES), self.rng.below(2)),
             has_plain: self.rng.percent(80),
         };
         self.world.write_settings(variant);

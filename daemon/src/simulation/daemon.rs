@@ -173,20 +173,14 @@ impl Daemon {
         };
         world.seen().answers += 1;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        let is_problem = status >= 400;
+        let said = |name: &str| {
+            let said = body[name].as_str().filter(|_| status >= 400);
+            said.unwrap_or_default().to_owned()
+        };
         Some(Answer {
             status,
-            code: if is_problem {
-                text("code")
-            } else {
-                String::new()
-            },
-            detail: if is_problem {
-                text("detail")
-            } else {
-                String::new()
-            },
+            code: said("code"),
+            detail: said("detail"),
             body,
             at: world.wall(),
             was_held_up: was_disturbed || is_disturbed || was_held && !world.is_lock_held(),

@@ -92,7 +92,7 @@ async fn ten_thousand_profiles_are_renewed_evenly_and_none_expires() {
         let minute = issued.swap(0, SeqCst);
         (most, all) = (most.max(minute), all + minute);
         for _ in 0..ASKED {
-            let profile = &profiles[usize::try_from(rng.below(PROFILES)).unwrap()];
+            let profile = &profiles[rng.index(profiles.len())];
             let vended = profile.value(timeout).await;
             let now = clock.now().wall;
             expired += usize::from(vended.is_ok_and(|ends| ends.0 <= now));

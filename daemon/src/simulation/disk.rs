@@ -151,7 +151,7 @@ impl World {
         if locks.is_empty() {
             return;
         }
-        let path = locks.swap_remove(usize::try_from(rng.below(locks.len() as u64)).unwrap());
+        let path = locks.swap_remove(rng.index(locks.len()));
         let file = File::options().write(true).open(&path).unwrap();
         if file.try_lock().is_err() {
             return;

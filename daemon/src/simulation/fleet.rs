@@ -8,11 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use quilt_network::Failure;
-use quilt_proto::{CatalogUrl, ProfileName, Secret, Timestamp};
+use quilt_proto::{CatalogUrl, ProfileName, Timestamp};
 use reqwest::{Body, Request, Response};
 use serde_json::json;
 use tokio::time::sleep;
-use tokio_util::task::TaskTracker;
 
 use super::figures;
 use super::random::seed_jitter;
@@ -25,7 +24,7 @@ use crate::quilt3::ConfigFile;
 use crate::session::{self, SessionEvents, Sessions};
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, Wire};
-use crate::token_store::{LoginMethod, Record, Reservation, Store};
+use crate::token_store::{Record, Store};
 
 const DAEMONS: usize = 1000;
 
@@ -105,32 +104,11 @@ async fn fleet(stack: &Arc<StackClient>, clock: &SharedClock, dir: &std::path::P
     let mut fleet = Vec::new();
     for _ in 0..DAEMONS {
         let (store, events) = (Store::in_memory(), SessionEvents::default());
-        let now = clock.now().wall;
-        let record = Record {
-            registry_url: CATALOG.parse().unwrap(),
-            login_id: "login".to_owned(),
-            method: LoginMethod::Code,
-            refresh_token: Secret::new("refresh"),
-            access_token: Secret::new("access.0.token"),
-            access_token_expires_at: now.plus_seconds(3600),
-            obtained_at: now,
-            ended: false,
-            ended_at: None,
-            role_switches: 0,
-        };
-        let login = |document: &mut crate::token_store::Document| {
-            document.sessions.insert(catalog.clone(), record);
-            Some(())
-        };
-        store.update(Reservation::default(), login).await.unwrap();
+        let record = Record::of_test(CATALOG.parse().unwrap(), clock.now().wall);
+        store.put(&catalog, record).await;
         let dependencies = session::Dependencies {
-            stack: Arc::clone(stack),
-            store,
-            clock: Arc::clone(clock),
-            tasks: TaskTracker::new(),
-            meter: RefreshMeter::default(),
             events: events.clone(),
-            own_ports: session::OwnPorts::default(),
+            ..session::Dependencies::of_test(Arc::clone(stack), store, Arc::clone(clock))
         };
         let sessions = Arc::new(Sessions::load(dependencies).await.unwrap());
         let vault = Vault::new(credential::Dependencies {

@@ -16,14 +16,13 @@ use super::random::Rng;
 use super::stack::{KEY_USER, SITES, api_key, catalog};
 use super::world::{FREEZE, World};
 use crate::keys::unchecked_key;
-use crate::stack;
 
 /// People and programs at work at a time.
 const CLIENTS: usize = 5;
 
 /// The daemons of a machine.
 pub(super) struct Machine {
-    world: Arc<World>,
+    pub(super) world: Arc<World>,
     daemons: Mutex<[Option<Arc<Daemon>>; DAEMONS]>,
     is_over: AtomicBool,
     /// One role is switched at a time.
@@ -113,7 +112,7 @@ impl Machine {
     }
 
     /// The daemon is started with a key, as services are.
-    fn hand_key(&self, site: usize) {
+    pub(super) fn hand_key(&self, site: usize) {
         let Some(daemon) = self.at(0) else { return };
         let key = api_key(site).parse().unwrap();
         let session = daemon.app.session(Some(&catalog(site))).unwrap();
@@ -129,16 +128,10 @@ pub(super) async fn life(world: &Arc<World>, rng: &mut Rng) -> End {
     let clock = world.begin();
     let machine = Machine::start(world).await;
     if rng.percent(25) {
-        machine.hand_key(usize::try_from(rng.below(SITES as u64)).unwrap());
+        machine.hand_key(rng.index(SITES));
     }
     for name in 0..CLIENTS {
-        let client = Client {
-            name,
-            world: Arc::clone(world),
-            machine: Arc::clone(&machine),
-            rng: rng.fork(),
-        };
-        tokio::spawn(client.live());
+        tokio::spawn(Client::new(name, &machine, rng.fork()).live());
     }
     let ends = Instant::now() + Duration::from_secs(60 * rng.between(3, 30));
     while Instant::now() < ends && !world.is_broken() {
@@ -221,7 +214,7 @@ async fn happen(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng) {
             clock.set_wall_off(0);
         }
         95..98 => {
-            let site = usize::try_from(rng.below(SITES as u64)).unwrap();
+            let site = rng.index(SITES);
             world.trouble(Trouble {
                 site,
                 at: Endpoint::Token,
@@ -256,11 +249,7 @@ async fn rotate_slowly(world: &Arc<World>, machine: &Arc<Machine>, rng: &mut Rng
         let daemon = Arc::clone(&daemon);
         tokio::spawn(async move {
             let session = daemon.app.session(Some(&catalog(site))).unwrap();
-            let stack = &daemon.app.stack;
-            let me = session.authorized(Duration::from_secs(3), true, |bearer| async move {
-                stack::me::get(stack, &bearer.registry, &bearer.token).await
-            });
-            let _ = me.await;
+            let _ = session.me(Duration::from_secs(3)).await;
         });
     }
     let longest = rng.pick(&[4_000, 14_000]);
@@ -280,7 +269,7 @@ fn trouble(world: &World, rng: &mut Rng) {
     }
     let site = match at {
         Endpoint::Sts => 0,
-        _ => usize::try_from(rng.below(SITES as u64)).unwrap(),
+        _ => rng.index(SITES),
     };
     let lasts = rng.pick(&[2, 10, 60, 300, 1200]);
     world.trouble(Trouble {

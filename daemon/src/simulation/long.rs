@@ -35,17 +35,11 @@ impl Scene {
         world.begin();
         let machine = Machine::start(&world).await;
         let daemon = machine.at(0).unwrap();
-        let client = Client {
-            name: 0,
-            world: Arc::clone(&world),
-            machine: Arc::clone(&machine),
-            rng,
-        };
         let scene = Self {
             world,
-            machine,
             daemon,
-            client,
+            client: Client::new(0, &machine, rng),
+            machine,
         };
         assert!(scene.client.login_as(&scene.daemon, HERE, USERS[0]).await);
         assert!(scene.is_vended().await);
@@ -53,15 +47,11 @@ impl Scene {
     }
 
     async fn is_vended(&self) -> bool {
-        let before = self.world.seen().vends;
-        self.client.vend(&self.daemon, HERE, "default").await;
-        self.world.seen().vends > before
+        self.client.is_vended(&self.daemon, HERE).await
     }
 
     fn calls(&self) -> [u64; 2] {
-        let stacks = self.world.stacks();
-        [Endpoint::Token, Endpoint::Credentials]
-            .map(|at| stacks.calls.get(&(HERE, at)).copied().unwrap_or(0))
+        [Endpoint::Token, Endpoint::Credentials].map(|at| self.world.calls(HERE, at))
     }
 
     fn go_down(&self, fault: Fault) {

@@ -32,6 +32,11 @@ impl Rng {
         self.draw() % end
     }
 
+    /// The same for places in a row of so many.
+    pub(super) fn index(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(count as u64)).unwrap()
+    }
+
     pub(super) fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least + 1)
     }
@@ -41,8 +46,7 @@ impl Rng {
     }
 
     pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        let at = self.below(from.len() as u64);
-        from[usize::try_from(at).unwrap()]
+        from[self.index(from.len())]
     }
 
     /// Numbers of somebody's own, so that who draws first does not matter.

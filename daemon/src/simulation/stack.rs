@@ -118,7 +118,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn json(status: u16, body: &Value) -> Self {
+    pub(super) fn new(status: u16, body: &(impl ToString + ?Sized)) -> Self {
         Self {
             status,
             body: body.to_string(),
@@ -217,7 +217,7 @@ impl Stacks {
     ) -> Reply {
         let now = now.unix();
         match at {
-            Endpoint::Config => Reply::json(
+            Endpoint::Config => Reply::new(
                 200,
                 &json!({"registryUrl": registry(site), "region": "eu-west-1"}),
             ),
@@ -256,7 +256,7 @@ impl Stacks {
                     self.unread += u64::from(!family.delivered && !family.lost);
                 }
                 here.refused(now);
-                return Reply::json(400, &json!({"message": "Invalid refresh token"}));
+                return Reply::new(400, &json!({"message": "Invalid refresh token"}));
             };
             here.families[found].previous = Some(token);
             found
@@ -269,16 +269,14 @@ impl Stacks {
         let expires = now + life;
         here.access
             .insert(access.clone(), Access { family, expires });
-        let (sent, access) = if fault == Some(Fault::Huge) {
+        let mut sent = refresh.clone();
+        if fault == Some(Fault::Huge) {
             // As much as an answer may be.
-            let much = "x".repeat((4 << 20) - 150);
-            (format!("{refresh}{much}"), access)
-        } else {
-            (refresh.clone(), access)
-        };
+            sent += &"x".repeat((4 << 20) - 150);
+        }
         Reply {
             grants: Some(refresh),
-            ..Reply::json(
+            ..Reply::new(
                 200,
                 &json!({"access_token": access, "refresh_token": sent, "expires_at": expires}),
             )
@@ -299,7 +297,7 @@ impl Stacks {
             .filter(|_| !is_over)
             .ok_or_else(|| {
                 let said = json!({"message": "Outdated access token: please log in again"});
-                Reply::json(401, &said)
+                Reply::new(401, &said)
             })
     }
 
@@ -310,14 +308,14 @@ impl Stacks {
         };
         let asked: Value = serde_json::from_slice(body).unwrap();
         if asked["operationName"] == "apiKeysList" {
-            return Reply::json(200, &json!({"data": {"me": {"apiKeys": []}}}));
+            return Reply::new(200, &json!({"data": {"me": {"apiKeys": []}}}));
         }
         if asked["operationName"] == "switchRole" {
             let wanted = asked["variables"]["roleName"].as_str().unwrap_or_default();
             let Some(role) = ROLES.iter().position(|role| *role == wanted) else {
                 let refused = json!({"__typename": "OperationError", "message": "no such role",
                     "name": "x", "context": {}});
-                return Reply::json(200, &json!({"data": {"switchRole": refused}}));
+                return Reply::new(200, &json!({"data": {"switchRole": refused}}));
             };
             let active = self.sites[site].users.entry(caller).or_default();
             active.role = role;
@@ -329,7 +327,7 @@ impl Stacks {
             "isAdmin": false, "role": {"name": role},
             "roles": ROLES.map(|name| json!({"name": name})),
         });
-        Reply::json(200, &json!({"data": {"me": me, "switchRole": me}}))
+        Reply::new(200, &json!({"data": {"me": me, "switchRole": me}}))
     }
 }
 

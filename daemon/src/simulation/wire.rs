@@ -98,17 +98,13 @@ impl Cable {
         }
         Ok(match (outcome, fault) {
             (Outcome::Reply(reply), Some(Fault::Broken)) => Outcome::Broken(reply),
-            (Outcome::Reply(mut reply), Some(Fault::Garbled)) => {
-                reply.body.truncate(reply.body.len() / 2);
-                Outcome::Reply(Reply {
-                    grants: None,
-                    ..reply
-                })
+            (Outcome::Reply(mut reply), Some(fault @ (Fault::Garbled | Fault::Huge))) => {
+                reply.grants = None;
+                if fault == Fault::Garbled {
+                    reply.body.truncate(reply.body.len() / 2);
+                }
+                Outcome::Reply(reply)
             }
-            (Outcome::Reply(reply), Some(Fault::Huge)) => Outcome::Reply(Reply {
-                grants: None,
-                ..reply
-            }),
             (outcome, _) => outcome,
         })
     }
@@ -118,14 +114,7 @@ impl Cable {
         to: (usize, Endpoint),
         fault: Option<Fault>,
     ) -> Result<Outcome, Failure> {
-        let said = |status: u16, body: &str| {
-            let body = body.to_owned();
-            Outcome::Reply(Reply {
-                status,
-                body,
-                grants: None,
-            })
-        };
+        let said = |status: u16, body: &str| Outcome::Reply(Reply::new(status, body));
         Ok(match fault {
             Some(Fault::Json(status)) => {
                 self.world.said_no(to, status);

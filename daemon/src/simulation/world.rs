@@ -100,6 +100,11 @@ impl World {
         self.stacks.lock()
     }
 
+    /// How often a stack was asked for something.
+    pub(super) fn calls(&self, site: usize, at: Endpoint) -> u64 {
+        self.stacks().calls.get(&(site, at)).copied().unwrap_or(0)
+    }
+
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
         self.model.lock()
     }

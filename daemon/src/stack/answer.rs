@@ -77,10 +77,7 @@ impl Answer {
     }
 
     pub(super) fn invalid(&self, reason: &str) -> StackError {
-        StackError::Invalid {
-            host: self.host.clone(),
-            reason: reason.to_owned(),
-        }
+        StackError::invalid(&self.host, reason)
     }
 
     pub(super) fn failed(&self, status: StatusCode) -> StackError {
@@ -92,10 +89,7 @@ impl Answer {
     }
 
     pub(super) fn unreachable(&self, failure: Failure) -> StackError {
-        StackError::Unreachable {
-            host: self.origin.clone(),
-            failure,
-        }
+        StackError::unreachable(self.origin.clone(), failure)
     }
 
     /// What the stack said, without our secrets; else the status.

@@ -1,24 +1,14 @@
 //! API keys over GraphQL: one's own, and for admins everybody's.
 
 use quilt_proto::wire::{ApiKey, ApiKeyFilter, ApiKeyStatus, CreatedApiKey, NewApiKey};
-use quilt_proto::{ApiKeyId, Quoted, Reason, RegistryUrl, Secret, Timestamp};
+use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, Reason, Secret, Timestamp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::graphql::Operation;
-use super::http::host;
+use super::graphql::{Operation, operation, take};
 use super::me::LONGEST_NAME;
-use super::{StackClient, StackError};
-
-macro_rules! operation {
-    ($name:literal, $file:literal) => {
-        Operation {
-            name: $name,
-            document: include_str!(concat!("queries/", $file)),
-        }
-    };
-}
+use super::{RegistryClient, StackError};
 
 const LIST: Operation = operation!("apiKeysList", "api_keys.graphql");
 const GET: Operation = operation!("apiKeyGet", "api_key.graphql");
@@ -37,13 +27,13 @@ pub enum Scope {
     All,
 }
 
-/// What tells the stack which key to revoke.
-#[derive(Clone, Copy, Debug)]
-pub enum Revoked<'a> {
-    /// Its identifier.
-    Id(&'a ApiKeyId),
+/// What tells which key to revoke.
+#[derive(Debug)]
+pub enum KeySelector {
+    /// Its id.
+    Id(ApiKeyId),
     /// Its secret.
-    Secret(&'a Secret),
+    Secret(ApiKeySecret),
 }
 
 #[derive(Deserialize)]
@@ -80,161 +70,128 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// The keys a filter lets through, in the stack's order.
-pub async fn list(
-    stack: &StackClient,
-    registry: &RegistryUrl,
-    bearer: &Secret,
-    scope: Scope,
-    filter: &ApiKeyFilter,
-) -> Result<Vec<ApiKey>, StackError> {
-    let mut variables = json!({
-        "name": filter.name,
-        "fingerprint": filter.fingerprint,
-        "status": filter.status,
-    });
-    let keys = match scope {
-        Scope::Own => {
-            let data = stack.graphql(registry, bearer, &LIST, variables).await?;
-            take(&mut of_viewer(registry, data)?, "apiKeys")
-        }
-        Scope::All => {
-            variables["email"] = json!(filter.email);
-            let data = stack.graphql(registry, bearer, &ADMIN_LIST, variables);
-            take(&mut of_admin(registry, data.await?)?, "list")
-        }
-    };
-    let keys: Vec<Listed> = read(registry, keys)?;
-    Ok(keys.into_iter().map(ApiKey::from).collect())
-}
-
-/// One key; `None` where the stack knows none of that id.
-pub async fn get(
-    stack: &StackClient,
-    registry: &RegistryUrl,
-    bearer: &Secret,
-    scope: Scope,
-    id: &ApiKeyId,
-) -> Result<Option<ApiKey>, StackError> {
-    let variables = json!({ "id": id });
-    let key = match scope {
-        Scope::Own => {
-            let data = stack.graphql(registry, bearer, &GET, variables).await?;
-            take(&mut of_viewer(registry, data)?, "apiKey")
-        }
-        Scope::All => {
-            let data = stack.graphql(registry, bearer, &ADMIN_GET, variables);
-            take(&mut of_admin(registry, data.await?)?, "get")
-        }
-    };
-    let key: Option<Listed> = read(registry, key)?;
-    Ok(key.map(ApiKey::from))
-}
-
-/// Makes a key for whoever `bearer` belongs to.
-pub async fn create(
-    stack: &StackClient,
-    registry: &RegistryUrl,
-    bearer: &Secret,
-    new: &NewApiKey,
-) -> Result<CreatedApiKey, StackError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Created {
-        api_key: Listed,
-        secret: Secret,
-    }
-    let variables = json!({
-        "input": { "name": new.name, "expiresInDays": new.expires_in_days },
-    });
-    let mut data = stack.graphql(registry, bearer, &CREATE, variables).await?;
-    let answer = take(&mut data, "apiKeyCreate");
-    if answer["__typename"] != "APIKeyCreated" {
-        return Err(rejected(registry, &answer, &[bearer]));
-    }
-    let created: Created = read(registry, answer)?;
-    Ok(CreatedApiKey {
-        api_key: created.api_key.into(),
-        secret: created.secret,
-    })
-}
-
-/// Revokes a key: it is gone from every list and refused from now on.
-pub async fn revoke(
-    stack: &StackClient,
-    registry: &RegistryUrl,
-    bearer: &Secret,
-    scope: Scope,
-    key: Revoked<'_>,
-) -> Result<(), StackError> {
-    let (variables, secret) = match key {
-        Revoked::Id(id) => (json!({ "id": id }), bearer),
-        Revoked::Secret(secret) => (json!({ "secret": secret }), secret),
-    };
-    let answer = match scope {
-        Scope::Own => {
-            let data = stack.graphql(registry, bearer, &REVOKE, variables);
-            take(&mut data.await?, "apiKeyRevoke")
-        }
-        Scope::All => {
-            let data = stack.graphql(registry, bearer, &ADMIN_REVOKE, variables);
-            take(&mut of_admin(registry, data.await?)?, "revoke")
-        }
-    };
-    if answer["__typename"] == "Ok" {
-        return Ok(());
-    }
-    Err(rejected(registry, &answer, &[bearer, secret]))
-}
-
-/// A field, or null where there is none, whatever the value is.
-fn take(value: &mut Value, field: &str) -> Value {
-    value.get_mut(field).map(Value::take).unwrap_or_default()
-}
-
-/// What the stack says of the user; it knows none with a token it refuses.
-fn of_viewer(registry: &RegistryUrl, mut data: Value) -> Result<Value, StackError> {
-    match take(&mut data, "me") {
-        Value::Null => Err(StackError::unknown_bearer(host(registry.as_str()))),
-        me => Ok(me),
-    }
-}
-
-/// The admin's part of an answer; null for everybody else.
-fn of_admin(registry: &RegistryUrl, mut data: Value) -> Result<Value, StackError> {
-    match take(&mut take(&mut data, "admin"), "apiKeys") {
-        Value::Null => Err(StackError::Refused {
-            host: host(registry.as_str()),
-            message: Reason::Own("only admins are answered"),
-        }),
-        part => Ok(part),
-    }
-}
-
-/// An answer that is not the one hoped for.
-fn rejected(registry: &RegistryUrl, answer: &Value, secrets: &[&Secret]) -> StackError {
-    let host = host(registry.as_str());
-    if answer["__typename"] != "InvalidInput" {
-        return StackError::Invalid {
-            host,
-            reason: "neither done nor refused".to_owned(),
+impl RegistryClient<'_> {
+    /// The keys a filter lets through, in the stack's order.
+    pub async fn api_keys(
+        self,
+        scope: Scope,
+        filter: &ApiKeyFilter,
+    ) -> Result<Vec<ApiKey>, StackError> {
+        let mut variables = json!({
+            "name": filter.name,
+            "fingerprint": filter.fingerprint,
+            "status": filter.status,
+        });
+        let keys = match scope {
+            Scope::Own => {
+                let data = self.graphql(&LIST, variables).await?;
+                take(&mut self.viewer(data)?, "apiKeys")
+            }
+            Scope::All => {
+                variables["email"] = json!(filter.email);
+                let data = self.graphql(&ADMIN_LIST, variables).await?;
+                take(&mut self.admin(data)?, "list")
+            }
         };
+        let keys: Vec<Listed> = self.read(keys)?;
+        Ok(keys.into_iter().map(ApiKey::from).collect())
     }
-    let error = &answer["errors"][0];
-    let text = |field: &str| {
-        let text = error[field].as_str().unwrap_or_default();
-        Quoted::without_tokens(text, secrets)
-    };
-    StackError::Input {
-        host,
-        name: text("name"),
-        message: Reason::theirs_or(text("message"), "the input"),
-    }
-}
 
-fn read<T: DeserializeOwned>(registry: &RegistryUrl, value: Value) -> Result<T, StackError> {
-    serde_json::from_value(value).map_err(|_| StackError::Invalid {
-        host: host(registry.as_str()),
-        reason: "its description of an API key is incomplete".to_owned(),
-    })
+    /// One key; `None` where the stack knows none of that id.
+    pub async fn api_key(self, scope: Scope, id: &ApiKeyId) -> Result<Option<ApiKey>, StackError> {
+        let variables = json!({ "id": id });
+        let key = match scope {
+            Scope::Own => {
+                let data = self.graphql(&GET, variables).await?;
+                take(&mut self.viewer(data)?, "apiKey")
+            }
+            Scope::All => {
+                let data = self.graphql(&ADMIN_GET, variables).await?;
+                take(&mut self.admin(data)?, "get")
+            }
+        };
+        let key: Option<Listed> = self.read(key)?;
+        Ok(key.map(ApiKey::from))
+    }
+
+    /// Makes a key for the user.
+    pub async fn create_api_key(self, new: &NewApiKey) -> Result<CreatedApiKey, StackError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Created {
+            api_key: Listed,
+            secret: Secret,
+        }
+        let variables = json!({
+            "input": { "name": new.name, "expiresInDays": new.expires_in_days },
+        });
+        let mut data = self.graphql(&CREATE, variables).await?;
+        let answer = take(&mut data, "apiKeyCreate");
+        if answer["__typename"] != "APIKeyCreated" {
+            return Err(self.rejected(&answer, &[self.bearer]));
+        }
+        let created: Created = self.read(answer)?;
+        Ok(CreatedApiKey {
+            api_key: created.api_key.into(),
+            secret: created.secret,
+        })
+    }
+
+    /// Revokes a key: it is gone from every list and refused from now on.
+    pub async fn revoke_api_key(self, scope: Scope, key: &KeySelector) -> Result<(), StackError> {
+        let (variables, secret) = match key {
+            KeySelector::Id(id) => (json!({ "id": id }), self.bearer),
+            KeySelector::Secret(secret) => {
+                let secret = secret.secret();
+                (json!({ "secret": secret }), secret)
+            }
+        };
+        let answer = match scope {
+            Scope::Own => {
+                let mut data = self.graphql(&REVOKE, variables).await?;
+                take(&mut data, "apiKeyRevoke")
+            }
+            Scope::All => {
+                let data = self.graphql(&ADMIN_REVOKE, variables).await?;
+                take(&mut self.admin(data)?, "revoke")
+            }
+        };
+        if answer["__typename"] == "Ok" {
+            return Ok(());
+        }
+        Err(self.rejected(&answer, &[self.bearer, secret]))
+    }
+
+    /// The admin's part of an answer; null for everybody else.
+    fn admin(self, mut data: Value) -> Result<Value, StackError> {
+        match take(&mut take(&mut data, "admin"), "apiKeys") {
+            Value::Null => Err(StackError::Refused {
+                host: self.host(),
+                message: Reason::Own("only admins are answered"),
+            }),
+            part => Ok(part),
+        }
+    }
+
+    /// An answer that is not the one hoped for.
+    fn rejected(self, answer: &Value, secrets: &[&Secret]) -> StackError {
+        if answer["__typename"] != "InvalidInput" {
+            return self.invalid("neither done nor refused");
+        }
+        let error = &answer["errors"][0];
+        let text = |field: &str| {
+            let text = error[field].as_str().unwrap_or_default();
+            Quoted::without_tokens(text, secrets)
+        };
+        StackError::Input {
+            host: self.host(),
+            name: text("name"),
+            message: Reason::theirs_or(text("message"), "the input"),
+        }
+    }
+
+    fn read<T: DeserializeOwned>(self, value: Value) -> Result<T, StackError> {
+        serde_json::from_value(value)
+            .map_err(|_| self.invalid("its description of an API key is incomplete"))
+    }
 }

@@ -1,34 +1,24 @@
 //! Which buckets there are.
 
 use quilt_proto::wire::Bucket;
-use quilt_proto::{RegistryUrl, Secret};
 use serde_json::{Value, json};
 
-use super::graphql::Operation;
-use super::http::host;
+use super::graphql::{Operation, operation, take};
 use super::me::LONGEST_NAME;
-use super::{StackClient, StackError};
+use super::{RegistryClient, StackError};
 
 /// The most buckets of a catalog.
 const MOST: usize = 10_000;
 
-const BUCKETS: Operation = Operation {
-    name: "buckets",
-    document: include_str!("queries/buckets.graphql"),
-};
+const BUCKETS: Operation = operation!("buckets", "buckets.graphql");
 
-/// The buckets that the stack shows the user behind `bearer`, by name.
-pub async fn list(
-    stack: &StackClient,
-    registry: &RegistryUrl,
-    bearer: &Secret,
-) -> Result<Vec<Bucket>, StackError> {
-    let mut data = stack.graphql(registry, bearer, &BUCKETS, json!({})).await?;
-    let listed = data.get_mut("bucketConfigs").map(Value::take);
-    read(listed.unwrap_or_default()).ok_or_else(|| StackError::Invalid {
-        host: host(registry.as_str()),
-        reason: "its list of buckets is none".to_owned(),
-    })
+impl RegistryClient<'_> {
+    /// The buckets that the stack shows the user, by name.
+    pub async fn buckets(self) -> Result<Vec<Bucket>, StackError> {
+        let mut data = self.graphql(&BUCKETS, json!({})).await?;
+        let listed = read(take(&mut data, "bucketConfigs"));
+        listed.ok_or_else(|| self.invalid("its list of buckets is none"))
+    }
 }
 
 /// A bucket whose title is its name has no other one.

@@ -40,9 +40,9 @@ impl StackClient {
             Some(Value::String(text)) if !text.is_empty() => text,
             _ => return Err(answer.invalid("its config.json names no registryUrl")),
         };
-        let unusable = |reason: &dyn std::fmt::Display| StackError::Invalid {
-            host: http::host(&url),
-            reason: format!("the registryUrl in its config.json is unusable: {reason}"),
+        let unusable = |reason: &dyn std::fmt::Display| {
+            let reason = format!("the registryUrl in its config.json is unusable: {reason}");
+            StackError::invalid(http::host(&url), reason)
         };
         let registry_url: RegistryUrl = registry.parse().map_err(|error| unusable(&error))?;
         let registry_host = registry_url

@@ -1,5 +1,7 @@
 //! How a stack can fail.
 
+use std::fmt::Display;
+
 use quilt_network::{Failure, Origin};
 use quilt_proto::aws::NotAws;
 use quilt_proto::{Quoted, Reason};
@@ -86,6 +88,19 @@ pub enum StackError {
 }
 
 impl StackError {
+    /// No answer, or a broken one.
+    pub(super) fn unreachable(host: Origin, failure: Failure) -> Self {
+        Self::Unreachable { host, failure }
+    }
+
+    /// An answer that is not the protocol.
+    pub fn invalid(host: impl Display, reason: impl Into<String>) -> Self {
+        Self::Invalid {
+            host: host.to_string(),
+            reason: reason.into(),
+        }
+    }
+
     /// A registry knows nobody by the bearer token that it was shown.
     pub(super) fn unknown_bearer(host: String) -> Self {
         Self::Unauthorized {

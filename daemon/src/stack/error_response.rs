@@ -33,21 +33,12 @@ impl Answer {
         if status.is_success() {
             return Ok(self);
         }
-        let message = self.message(status, secrets);
+        let (host, message) = (self.host.clone(), self.message(status, secrets));
         let is_stacks = self.is_stacks();
         Err(match status {
-            StatusCode::UNAUTHORIZED if is_stacks => StackError::Unauthorized {
-                message,
-                host: self.host,
-            },
-            StatusCode::FORBIDDEN if is_stacks => StackError::Forbidden {
-                message,
-                host: self.host,
-            },
-            StatusCode::BAD_REQUEST if is_stacks => StackError::Refused {
-                message,
-                host: self.host,
-            },
+            StatusCode::UNAUTHORIZED if is_stacks => StackError::Unauthorized { host, message },
+            StatusCode::FORBIDDEN if is_stacks => StackError::Forbidden { host, message },
+            StatusCode::BAD_REQUEST if is_stacks => StackError::Refused { host, message },
             StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
             | StatusCode::BAD_REQUEST

@@ -72,11 +72,7 @@ impl StackClient {
 fn leads_nowhere(answer: Forwarded, host: Origin) -> Result<Forwarded, StackError> {
     let status = answer.status();
     if status.is_informational() {
-        let reason = format!("it answered {status}");
-        return Err(StackError::Invalid {
-            host: host.to_string(),
-            reason,
-        });
+        return Err(StackError::invalid(host, format!("it answered {status}")));
     }
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
         let failure = Failure::Redirected(leads_to(answer.headers()));

@@ -104,10 +104,8 @@ impl StackClient {
         let parsed = Url::parse(url).ok();
         let is_fit = |url: &Url| url.scheme() == "https" || is_loopback(url);
         let Some(parsed) = parsed.filter(is_fit) else {
-            return Err(StackError::Invalid {
-                host: "the stack".to_owned(),
-                reason: "a URL in its configuration is not one".to_owned(),
-            });
+            let reason = "a URL in its configuration is not one";
+            return Err(StackError::invalid("the stack", reason));
         };
         #[cfg(test)]
         if self.wire.is_some() {
@@ -115,10 +113,7 @@ impl StackClient {
         }
         which(self)
             .of(&parsed)
-            .map_err(|failure| StackError::Unreachable {
-                host: Origin::of(&parsed),
-                failure,
-            })
+            .map_err(|failure| StackError::unreachable(Origin::of(&parsed), failure))
     }
 
     /// Sends a request; the answer's body is still to be read. Also tells the
@@ -140,18 +135,17 @@ impl StackClient {
         let host = Origin::of(&url);
         #[cfg(test)]
         if let Some(wire) = &self.wire {
-            let carried = wire.carry(request).await;
-            return match carried {
+            return match wire.carry(request).await {
                 Ok(response) => Ok((response, host)),
-                Err(failure) => Err(StackError::Unreachable { host, failure }),
+                Err(failure) => Err(StackError::unreachable(host, failure)),
             };
         }
         match self.clients.execute(&client, request).await {
             Ok(response) => Ok((response, host)),
-            Err(error) => Err(StackError::Unreachable {
-                host,
-                failure: self.clients.failure(&url, &error),
-            }),
+            Err(error) => {
+                let failure = self.clients.failure(&url, &error);
+                Err(StackError::unreachable(host, failure))
+            }
         }
     }
 
@@ -191,12 +185,8 @@ impl StackClient {
             let (response, origin) = self.dispatch(client, request).await?;
             self.read(response, origin).await
         };
-        in_time(TOTAL_TIMEOUT, asked).await.unwrap_or_else(|| {
-            Err(StackError::Unreachable {
-                host,
-                failure: Failure::Timeout,
-            })
-        })
+        let late = || Err(StackError::unreachable(host, Failure::Timeout));
+        in_time(TOTAL_TIMEOUT, asked).await.unwrap_or_else(late)
     }
 
     /// Asks for what is no secret, with nothing secret, and goes where the
@@ -204,12 +194,8 @@ impl StackClient {
     /// loopback. Everything else goes where it is sent, or nowhere.
     pub(super) async fn get_anywhere(&self, url: &str) -> Result<Answer, StackError> {
         let outcome = in_time(TOTAL_TIMEOUT, self.follow(url)).await;
-        let outcome = outcome.unwrap_or_else(|| {
-            Err(StackError::Unreachable {
-                host: Origin::parse(url),
-                failure: Failure::Timeout,
-            })
-        });
+        let late = || StackError::unreachable(Origin::parse(url), Failure::Timeout);
+        let outcome = outcome.unwrap_or_else(|| Err(late()));
         self.meter.note(&outcome, StackError::kind);
         outcome
     }
@@ -231,62 +217,41 @@ impl StackClient {
     /// Reads an answer to its end, whatever it is.
     async fn read(
         &self,
-        response: Response,
+        mut response: Response,
         origin: Origin,
     ) -> Result<(StatusCode, Answer), StackError> {
-        let status = response.status();
-        let date = date(response.headers());
-        let leads_to = leads_to(response.headers());
-        let retry_after = retry_after(response.headers(), Timestamp::now());
-        let content_type = response.headers().get(CONTENT_TYPE).cloned();
         let url = response.url().clone();
-        let body = read(response, &origin).await.map_err(|error| match error {
-            Unread::FailedRequest(error) => StackError::Unreachable {
-                host: origin.clone(),
-                failure: self.clients.failure(&url, &error),
-            },
-            Unread::TooLarge(error) => error,
-        })?;
-        let content_type = content_type.as_ref().and_then(|it| it.to_str().ok());
+        let retry_after = retry_after(response.headers(), Timestamp::now());
+        let lost = |error: reqwest::Error| {
+            let failure = self.clients.failure(&url, &error);
+            StackError::unreachable(origin.clone(), failure)
+        };
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(StackError::invalid(&origin, "it is too large"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let headers = response.headers();
+        let content_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
         let answer = Answer {
             host: origin.to_string(),
             is_page: is_page(content_type, &body),
             origin,
-            leads_to,
+            leads_to: leads_to(headers),
             retry_after,
-            date,
+            date: date(headers),
             body,
         };
-        Ok((status, answer))
+        Ok((response.status(), answer))
     }
 }
 
 fn prepared(request: RequestBuilder) -> Result<(Client, Request), StackError> {
     let (client, request) = request.build_split();
-    let request = request.map_err(|_| StackError::Invalid {
-        host: "the stack".to_owned(),
-        reason: "a URL or token that HTTP cannot carry".to_owned(),
-    })?;
-    Ok((client, request))
-}
-
-enum Unread {
-    FailedRequest(reqwest::Error),
-    TooLarge(StackError),
-}
-
-async fn read(mut response: Response, host: &Origin) -> Result<Zeroizing<Vec<u8>>, Unread> {
-    let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response.chunk().await.map_err(Unread::FailedRequest)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(Unread::TooLarge(StackError::Invalid {
-                host: host.to_string(),
-                reason: "it is too large".to_owned(),
-            }));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    let unfit = |_| StackError::invalid("the stack", "a URL or token that HTTP cannot carry");
+    Ok((client, request.map_err(unfit)?))
 }
 
 /// Where a redirect leads that may be followed.

@@ -6,9 +6,9 @@
 //! before it has been made one harmless line.
 
 mod answer;
-pub mod api_keys;
-pub mod buckets;
-pub mod credentials;
+mod api_keys;
+mod buckets;
+mod credentials;
 mod deadline;
 mod discovery;
 mod error;
@@ -18,17 +18,17 @@ mod forward_headers;
 mod graphql;
 mod http;
 mod local_only_keys;
-pub mod me;
+mod me;
 pub mod oauth;
+mod registry_client;
 mod replayable_body;
-pub mod search;
+mod search;
 #[cfg(test)]
 mod test_transport;
 mod time_headers;
 pub mod tokens;
 
-pub use self::api_keys::{Revoked, Scope};
-pub use self::credentials::StackCredentials;
+pub use self::api_keys::{KeySelector, Scope};
 pub(crate) use self::deadline::TOTAL_TIMEOUT;
 pub use self::deadline::in_time;
 pub use self::discovery::StackConfig;
@@ -37,6 +37,7 @@ pub use self::forward::{Forward, Forwarded};
 pub use self::forward_headers::is_encoded;
 pub use self::http::StackClient;
 pub use self::oauth::{Authorization, OAuthServer, authorize_url, origin, usual_connect_url};
+pub use self::registry_client::RegistryClient;
 pub use self::replayable_body::{Payload, Permit};
 #[cfg(test)]
 pub(crate) use self::test_transport::Wire;

@@ -169,31 +169,28 @@ pub async fn register(
     Ok(client_id)
 }
 
-/// Exchanges an authorization code (RFC 6749, section 4.1.3, with PKCE).
+/// Exchanges an authorization code that a client got at a redirect URI (RFC 6749,
+/// section 4.1.3, with PKCE).
 pub async fn redeem(
     stack: &StackClient,
     server: &OAuthServer,
-    wish: &Authorization<'_>,
+    (client_id, redirect_uri): (&str, &str),
     code: &Secret,
     verifier: &Secret,
     now: Timestamp,
 ) -> Result<(Tokens, Secret), StackError> {
     let form = [
         ("grant_type", "authorization_code"),
-        ("client_id", wish.client_id),
-        ("redirect_uri", wish.redirect_uri),
+        ("client_id", client_id),
+        ("redirect_uri", redirect_uri),
         ("code", code.expose()),
         ("code_verifier", verifier.expose()),
     ];
     let endpoint = &server.token_endpoint;
     let mut tokens = tokens::grant(stack, endpoint, &form, &[code, verifier], now).await?;
-    match tokens.refresh_token.take() {
-        Some(refresh_token) => Ok((tokens, refresh_token)),
-        None => Err(StackError::Invalid {
-            host: http::host(endpoint),
-            reason: "a refresh token is missing".to_owned(),
-        }),
-    }
+    let missing = || StackError::invalid(http::host(endpoint), "a refresh token is missing");
+    let refresh_token = tokens.refresh_token.take().ok_or_else(missing)?;
+    Ok((tokens, refresh_token))
 }
 
 #[cfg(test)]

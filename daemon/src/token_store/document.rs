@@ -127,6 +127,25 @@ impl Record {
     }
 }
 
+#[cfg(test)]
+impl Record {
+    /// A login of then, with tokens for an hour.
+    pub(crate) fn of_test(registry_url: RegistryUrl, now: Timestamp) -> Self {
+        Self {
+            registry_url,
+            login_id: "login".to_owned(),
+            method: LoginMethod::Code,
+            refresh_token: Secret::new("refresh"),
+            access_token: Secret::new("access"),
+            access_token_expires_at: now.plus_seconds(3600),
+            obtained_at: now,
+            ended: false,
+            ended_at: None,
+            role_switches: 0,
+        }
+    }
+}
+
 /// How a login was made, which decides how its tokens are refreshed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

@@ -57,27 +57,6 @@ impl FileBackend {
         self.notes.lock().push(note);
     }
 
-    fn read_now(&self) -> Result<Document, StoreError> {
-        let path = self.path();
-        // Reading it closes it to others.
-        let readers = readers(&path);
-        let Some(text) = read_file(&path)? else {
-            return Ok(Document::default());
-        };
-        match Document::parse(&text) {
-            Ok(document) => {
-                if let Some(by) = readers.filter(|_| !document.sessions.is_empty()) {
-                    self.note(StoreNote::WasReadable { file: path, by });
-                }
-                return Ok(document);
-            }
-            Err(Unreadable::Newer) => return Err(StoreError::Newer(path)),
-            Err(Unreadable::Broken) => {}
-        }
-        self.set_aside(&path)?;
-        Ok(Document::default())
-    }
-
     /// Keeps an unreadable file for its owner to look at.
     fn set_aside(&self, path: &Path) -> Result<(), StoreError> {
         let kept_as =
@@ -196,7 +175,24 @@ impl Backend for FileBackend {
     // The file is a few kilobytes on a local disk; the thread pool is entered
     // where fsync may wait.
     async fn read(&self) -> Result<Document, StoreError> {
-        self.read_now()
+        let path = self.path();
+        // Reading it closes it to others.
+        let readers = readers(&path);
+        let Some(text) = read_file(&path)? else {
+            return Ok(Document::default());
+        };
+        match Document::parse(&text) {
+            Ok(document) => {
+                if let Some(by) = readers.filter(|_| !document.sessions.is_empty()) {
+                    self.note(StoreNote::WasReadable { file: path, by });
+                }
+                return Ok(document);
+            }
+            Err(Unreadable::Newer) => return Err(StoreError::Newer(path)),
+            Err(Unreadable::Broken) => {}
+        }
+        self.set_aside(&path)?;
+        Ok(Document::default())
     }
 
     async fn reserve(&self) -> Result<Reservation, StoreError> {

@@ -16,7 +16,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl, quoted};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::catalog_patch::{CatalogPatch, CatalogPatches};
+use super::catalog_facts::{CatalogFact, CatalogFacts};
 use super::file::{MAX_BYTES, read_file};
 use super::lock::Locks;
 use super::secret_hash::SecretHash;
@@ -95,7 +95,7 @@ pub(super) type Catalogs = BTreeMap<CatalogUrl, KnownCatalog>;
 pub(super) const MOST_NAMED: usize = 64;
 
 /// Makes room where too many were only named, for those of now.
-fn forget_named(catalogs: &mut Catalogs, now: &CatalogPatches) {
+fn forget_named(catalogs: &mut Catalogs, now: &CatalogFacts) {
     let named = catalogs.values().filter(|known| known.is_only_named());
     if named.count() > MOST_NAMED {
         catalogs.retain(|_, known| !known.is_only_named());
@@ -140,7 +140,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     /// What no file has; all of it without a directory.
-    unwritten: CatalogPatches,
+    unwritten: CatalogFacts,
     /// Somebody is at it.
     is_being_written: bool,
     notes: Vec<StoreNote>,
@@ -220,11 +220,8 @@ impl KnownCatalogs {
             return Ok(false);
         }
         if known != Some(registry) {
-            let patch = CatalogPatch {
-                registry_url: Some(registry.clone()),
-                ..CatalogPatch::default()
-            };
-            state.unwritten.add(catalog, patch);
+            let fact = CatalogFact::Registry(registry.clone());
+            state.unwritten.add(catalog, vec![fact]);
             self.begin_to_write(state);
         }
         Ok(true)
@@ -238,12 +235,12 @@ impl KnownCatalogs {
     }
 
     /// Something has become known. Must be called inside a tokio runtime.
-    pub(super) fn patch(&self, catalog: &CatalogUrl, patch: CatalogPatch) {
-        if !self.0.is_news(catalog, &patch) {
+    pub(super) fn learn(&self, catalog: &CatalogUrl, facts: Vec<CatalogFact>) {
+        if !self.0.is_news(catalog, &facts) {
             return;
         }
         let mut state = self.0.state.lock();
-        state.unwritten.add(catalog, patch);
+        state.unwritten.add(catalog, facts);
         self.begin_to_write(state);
     }
 
@@ -304,14 +301,18 @@ impl Shared {
         }
     }
 
-    fn is_news(&self, catalog: &CatalogUrl, patch: &CatalogPatch) -> bool {
+    fn is_news(&self, catalog: &CatalogUrl, facts: &[CatalogFact]) -> bool {
         self.read().map_or(true, |document| {
             let known = document.catalogs.get(catalog).cloned().unwrap_or_default();
-            patch.clone().applied_to(known.clone()) != known
+            let mut now = known.clone();
+            for fact in facts {
+                fact.clone().apply_to(&mut now);
+            }
+            now != known
         })
     }
 
-    async fn write(&self, unwritten: &CatalogPatches) -> Result<(), StoreError> {
+    async fn write(&self, unwritten: &CatalogFacts) -> Result<(), StoreError> {
         let Some(dir) = &self.dir else { return Ok(()) };
         if !self.had_dir.load(Ordering::Relaxed) {
             quilt_trust::make_dir(dir)?;

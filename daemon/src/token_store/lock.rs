@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use quilt_proto::{CatalogUrl, state_files};
+use quilt_proto::{CatalogUrl, hex, state_files};
 use quilt_trust::{Attempt, Held, LockWait};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -137,9 +137,7 @@ impl Locks {
 /// The name of the lock of the right to rotate a catalog's refresh token.
 fn rotation(catalog: &CatalogUrl) -> String {
     let digest = Sha256::digest(catalog.as_str());
-    let mut name = [0; 8];
-    name.copy_from_slice(&digest[..8]);
-    state_files::ROTATION_LOCK.name(format_args!("{:016x}", u64::from_be_bytes(name)))
+    state_files::ROTATION_LOCK.name(hex(&digest[..8]))
 }
 
 /// Says what is waited for until it is dropped.

@@ -5,7 +5,7 @@
 //! lock that other daemons on the same state directory respect as well.
 
 mod backend;
-mod catalog_patch;
+mod catalog_facts;
 mod document;
 mod error;
 mod file;
@@ -33,7 +33,7 @@ use quilt_proto::{CatalogUrl, RegistryUrl};
 
 use self::backend::Backend;
 pub use self::backend::Reservation;
-pub use self::catalog_patch::CatalogPatch;
+pub use self::catalog_facts::CatalogFact;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::error::{StoreError, StoreNote};
 pub use self::known_catalogs::{KeptUser, KnownCatalog, LoginOwner};
@@ -161,11 +161,8 @@ impl Store {
 
     /// Remembers whether an API key is in use on this machine.
     pub fn note_key(&self, catalog: &CatalogUrl, in_use: bool) {
-        let patch = CatalogPatch {
-            api_key_on: Some(in_use.then(machine)),
-            ..CatalogPatch::default()
-        };
-        self.patch_known_catalog(catalog, patch);
+        let fact = CatalogFact::ApiKeyOn(in_use.then(machine));
+        self.learn(catalog, vec![fact]);
     }
 
     /// The catalogs that an API key is known to be of.
@@ -205,8 +202,8 @@ impl Store {
 
     /// Something has become known of a catalog: it counts at once, and is
     /// written behind. Must be called inside a tokio runtime.
-    pub fn patch_known_catalog(&self, catalog: &CatalogUrl, patch: CatalogPatch) {
-        self.known_catalogs.patch(catalog, patch);
+    pub fn learn(&self, catalog: &CatalogUrl, facts: Vec<CatalogFact>) {
+        self.known_catalogs.learn(catalog, facts);
     }
 
     /// Has what is known of catalogs on the disk, so that it outlives a kill, but
@@ -252,6 +249,18 @@ impl Store {
     /// having stored its successor, across processes.
     pub async fn rotation(&self, catalog: &CatalogUrl) -> Result<LockGuard, StoreError> {
         self.locks.rotation(catalog).await
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Somebody is logged in to a catalog.
+    pub(crate) async fn put(&self, catalog: &CatalogUrl, record: Record) {
+        let put = |document: &mut Document| {
+            document.sessions.insert(catalog.clone(), record);
+            Some(())
+        };
+        self.update(Reservation::default(), put).await.unwrap();
     }
 }
 

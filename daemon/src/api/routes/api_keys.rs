@@ -12,6 +12,7 @@ use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::keys::key_rotation;
 use crate::keys::{KeyError, KeySelector};
+use crate::stack::Scope;
 
 pub(in crate::api) async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let key: ApiKeySecret = call.body.key.expose().parse().map_err(KeyError::from)?;
@@ -36,7 +37,11 @@ pub(in crate::api) async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiErro
 
 pub(in crate::api) async fn list(call: Call<ListApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.list(&session, &call.query).await?)
+    Ok(call
+        .app
+        .keys
+        .list(&session, Scope::Own, &call.query)
+        .await?)
 }
 
 pub(in crate::api) async fn create(call: Call<CreateApiKey>) -> Result<CreatedApiKey, ApiError> {
@@ -46,7 +51,7 @@ pub(in crate::api) async fn create(call: Call<CreateApiKey>) -> Result<CreatedAp
 
 pub(in crate::api) async fn show(call: Call<ReadApiKey>) -> Result<ApiKey, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.key(&session, &call.path).await?)
+    Ok(call.app.keys.key(&session, Scope::Own, &call.path).await?)
 }
 
 pub(in crate::api) async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
@@ -72,15 +77,19 @@ pub(in crate::api) async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedAp
 
 pub(in crate::api) async fn list_all(call: Call<ListAllApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.list_all(&session, &call.query).await?)
+    Ok(call
+        .app
+        .keys
+        .list(&session, Scope::All, &call.query)
+        .await?)
 }
 
 pub(in crate::api) async fn show_any(call: Call<ReadAnyApiKey>) -> Result<ApiKey, ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.any_key(&session, &call.path).await?)
+    Ok(call.app.keys.key(&session, Scope::All, &call.path).await?)
 }
 
 pub(in crate::api) async fn revoke_any(call: Call<RevokeAnyApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
-    Ok(call.app.keys.revoke_any(&session, &call.path).await?)
+    Ok(call.app.keys.revoke_any(&session, call.path).await?)
 }

@@ -12,7 +12,7 @@ use crate::api::error::ApiError;
 use crate::api::request_meter;
 use crate::api::router::Waited;
 use crate::app::region;
-use crate::aws::{SessionKeys, SignIn};
+use crate::aws::SignIn;
 use crate::credential::AwsCredentials;
 use crate::metrics::Via;
 use crate::session::SessionError;
@@ -52,11 +52,10 @@ pub(in crate::api) async fn console(call: Call<ReadConsoleUrl>) -> Result<Consol
             destination: destination.or(console.destination.as_deref()),
             region: region.as_deref(),
         };
-        let keys = SessionKeys::from(&credentials);
-        let url = app.aws.console_url(&keys, sign_in).await?;
+        let url = app.aws.console_url(&credentials, sign_in).await?;
         // Who logged out meanwhile, or is somebody else, is not let in.
         app.sync_with_store().await;
-        if session.identity() == credentials.identity {
+        if session.identity() == credentials.identity() {
             return Ok(ConsoleUrl {
                 url,
                 expires_at: credentials.expires_at,

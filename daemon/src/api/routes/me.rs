@@ -7,7 +7,6 @@ use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::session::{self, Session, bearer};
-use crate::stack;
 
 pub(in crate::api) async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     let session = call.session()?;
@@ -15,7 +14,7 @@ pub(in crate::api) async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
         .authorized(bearer::ANSWER_TIMEOUT, true, |bearer| {
             let stack = &call.app.stack;
             async move {
-                let me = stack::me::get(stack, &bearer.registry, &bearer.token).await?;
+                let me = bearer.at(stack).me().await?;
                 Ok((me, bearer.kind, bearer.identity))
             }
         })

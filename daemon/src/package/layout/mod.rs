@@ -112,10 +112,8 @@ impl Layout {
             return Ok(None);
         }
         if pointers::length(&versions) > MAX_ANSWER {
-            return Err(StoreError::Invalid {
-                place: folder,
-                reason: "it has more versions than can be listed".to_owned(),
-            });
+            let reason = "it has more versions than can be listed";
+            return Err(StoreError::invalid(folder, reason));
         }
         pointers::newest_first(&mut versions);
         Ok(Some(versions))
@@ -185,7 +183,7 @@ async fn some(batches: &mut Batches<Entry>) -> Result<Option<Vec<Entry>>, StoreE
 
 /// Everything in a folder, the pointer `latest` in it apart and first.
 async fn latest_apart(store: &dyn Store, folder: &str) -> Result<[Vec<String>; 2], StoreError> {
-    let keys = gather(store.below(folder), folder).await?;
+    let keys = gather(store.below(folder), folder, String::as_str).await?;
     let latest = format!("{folder}/{LATEST}");
     let (latest, rest) = keys.into_iter().partition(|key| *key == latest);
     Ok([latest, rest])

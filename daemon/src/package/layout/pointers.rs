@@ -15,7 +15,7 @@ pub(super) async fn read_all(
     store: &dyn Store,
     folder: &str,
 ) -> Result<Vec<PackageVersion>, StoreError> {
-    let pointers = gather(store.list(folder, ""), folder).await?;
+    let pointers = gather(store.list(folder, ""), folder, |entry| &entry.name).await?;
     let names = pointers
         .into_iter()
         .filter(|entry| !entry.folder)
@@ -40,10 +40,10 @@ async fn read(store: &dyn Store, folder: &str, name: &str) -> Result<String, Sto
     let content = store.read(&key).await?;
     match std::str::from_utf8(&content) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(_) => Err(StoreError::Invalid {
-            place: key,
-            reason: "it is a pointer, but holds no text".to_owned(),
-        }),
+        Err(_) => Err(StoreError::invalid(
+            key,
+            "it is a pointer, but holds no text",
+        )),
     }
 }
 

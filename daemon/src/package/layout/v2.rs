@@ -58,7 +58,7 @@ async fn manifests(
     name: &PackageName,
 ) -> Result<Vec<(String, Modified)>, StoreError> {
     let folder = folder(name);
-    gather(store.dated(&folder, MANIFEST), &folder).await
+    gather(store.dated(&folder, MANIFEST), &folder, |(name, _)| name).await
 }
 
 pub(super) async fn plan_package(
@@ -67,7 +67,7 @@ pub(super) async fn plan_package(
 ) -> Result<Option<Plan>, StoreError> {
     let (tags, manifests) = (tags(name), folder(name));
     let [latest, other_tags] = latest_apart(store, &tags).await?;
-    let content = gather(store.below(&manifests), &manifests).await?;
+    let content = gather(store.below(&manifests), &manifests, String::as_str).await?;
     let steps = vec![latest, other_tags, content];
     // Tags alone are what the SDK leaves of a package when it is interrupted.
     let exists = steps.iter().any(|step| !step.is_empty())
@@ -89,7 +89,7 @@ pub(super) async fn plan_version(
 ) -> Result<Option<Plan>, StoreError> {
     let (tags, package) = (tags(name), folder(name));
     let manifest = format!("{package}/{top_hash}");
-    let content = gather(store.below(&manifest), &manifest).await?;
+    let content = gather(store.below(&manifest), &manifest, String::as_str).await?;
     if content.is_empty() && !store.has(&manifest).await? {
         return Ok(None);
     }

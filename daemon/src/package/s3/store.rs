@@ -85,10 +85,8 @@ impl S3Store {
     }
 
     fn path(&self, key: &str) -> Result<Path, StoreError> {
-        Path::parse(self.key(key)).map_err(|_| StoreError::Invalid {
-            place: key.to_owned(),
-            reason: "such an object cannot be asked for".to_owned(),
-        })
+        Path::parse(self.key(key))
+            .map_err(|_| StoreError::invalid(key, "such an object cannot be asked for"))
     }
 
     /// Pages of what begins like `prefix`, up to the next slash if `shallow`.
@@ -224,16 +222,14 @@ fn locate(
             retry_timeout: Duration::from_secs(30),
         })
         .build();
-    match built {
-        Ok(client) => Ok(Located {
-            region,
-            client: Arc::new(client),
-        }),
-        Err(_) => Err(StoreError::Invalid {
-            place: format!("bucket '{bucket}'"),
-            reason: "S3 cannot be asked for it".to_owned(),
-        }),
-    }
+    let client = built.map_err(|_| {
+        let place = format!("bucket '{bucket}'");
+        StoreError::invalid(place, "S3 cannot be asked for it")
+    })?;
+    Ok(Located {
+        region,
+        client: Arc::new(client),
+    })
 }
 
 #[async_trait]
@@ -318,10 +314,9 @@ impl Store for S3Store {
                 Ok((content.len() as u64 <= MAX_POINTER).then_some(content))
             }
         });
-        content.await?.ok_or_else(|| StoreError::Invalid {
-            place: key.to_owned(),
-            reason: NO_POINTER.to_owned(),
-        })
+        content
+            .await?
+            .ok_or_else(|| StoreError::invalid(key, NO_POINTER))
     }
 
     async fn write(&self, key: &str, content: Bytes) -> Result<(), StoreError> {
@@ -343,14 +338,5 @@ impl Store for S3Store {
             Err(StoreError::Missing(_)) => Ok(()),
             done => done,
         }
-    }
-
-    /// S3 has no folders.
-    async fn clear(&self, _folder: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn prune(&self, _folder: &str) -> Result<(), StoreError> {
-        Ok(())
     }
 }

@@ -3,14 +3,14 @@
 use std::fs::File;
 
 use futures_util::future::join_all;
-use quilt_proto::{Secret, Timestamp};
+use quilt_proto::Timestamp;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::clock::manual::ManualClock;
 use crate::stack::StackConfig;
-use crate::token_store::{self, LoginMethod, Record, Reservation, StoreChoice};
+use crate::token_store::{self, Record, Reservation, StoreChoice};
 
 const NOW: i64 = 1_800_000_000;
 
@@ -64,16 +64,11 @@ impl Scene {
 
     async fn login(&self, id: &str) -> Result<(), SessionError> {
         let record = Record {
-            registry_url: "https://registry.example".parse().unwrap(),
             login_id: id.to_owned(),
-            method: LoginMethod::Code,
-            refresh_token: Secret::new("refresh"),
-            access_token: Secret::new("access"),
-            access_token_expires_at: Timestamp::from_unix(NOW + 3600),
-            obtained_at: Timestamp::from_unix(NOW),
-            ended: false,
-            ended_at: None,
-            role_switches: 0,
+            ..Record::of_test(
+                "https://registry.example".parse().unwrap(),
+                Timestamp::from_unix(NOW),
+            )
         };
         let (epoch, room) = (self.session.epoch(), Reservation::default());
         // The first use of a catalog is free.

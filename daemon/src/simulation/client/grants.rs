@@ -81,7 +81,7 @@ impl Client {
         if held.is_empty() {
             return;
         }
-        let right = &held[usize::try_from(self.rng.below(held.len() as u64)).unwrap()];
+        let right = &held[self.rng.index(held.len())];
         if right.standing != Standing::Ended {
             self.world.model().stands(&right.id, Standing::Unsure);
         }

@@ -10,13 +10,30 @@ use crate::credential::CredentialError;
 use crate::simulation::daemon::{Answer, Daemon};
 use crate::simulation::judge::{self, Look};
 use crate::simulation::model::{FORGIVEN, Variant};
-use crate::simulation::stack::{SITES, catalog};
+use crate::simulation::stack::{Issue, SITES, catalog};
 
 /// What is given while all is well has more than this left, in seconds: the
 /// least that a profile asks for here.
 const FRESH: i64 = 15 * 60;
 
+/// That credentials are what the profile `lake` was said to give.
+fn is_lake(issue: &Issue, meant: &[Variant]) -> Result<(), String> {
+    let is_meant =
+        |variant: &Variant| variant.lake.0 == issue.site && issue.arn == Some(variant.arn());
+    if meant.iter().any(is_meant) {
+        return Ok(());
+    }
+    Err(format!("{issue:?} is not what lake is: {meant:?}"))
+}
+
 impl Client {
+    /// Whether AWS credentials are given, without a word of anybody else.
+    pub(in crate::simulation) async fn is_vended(&self, daemon: &Daemon, site: usize) -> bool {
+        let before = self.world.seen().vends;
+        self.vend(daemon, site, "default").await;
+        self.world.seen().vends > before
+    }
+
     /// AWS credentials of a profile that is of the stack asked for.
     pub(in crate::simulation) async fn vend(&self, daemon: &Daemon, site: usize, profile: &str) {
         let look = Look::begin(&self.world, daemon, site);
@@ -30,12 +47,9 @@ impl Client {
         let is_profile = |variant: &Variant| profile == "default" || variant.has_plain;
         let mut settings = look.settings(&self.world).into_iter();
         if answer.code == "not_found" {
-            let is_true = !settings.all(|variant| is_profile(&variant));
-            self.holds(
-                is_true
-                    .then_some(())
-                    .ok_or_else(|| "the profile is there".to_owned()),
-            );
+            if settings.all(|variant| is_profile(&variant)) {
+                self.world.breach("the profile is there");
+            }
         } else if answer.is_ok() {
             let (id, at) = (text(&answer.body, "AccessKeyId"), answer.at);
             let issue = judge::credentials(&self.world, &look, &allowed, &id, at);
@@ -86,17 +100,8 @@ impl Client {
                 .map_or(0, |issue| issue.site);
             let (look, allowed) = (&looks[issued], &allowed[issued]);
             let issue = judge::credentials(&self.world, look, allowed, &id, at);
-            let issue = issue.and_then(|issue| {
-                let is_meant = |variant: &Variant| {
-                    variant.lake.0 == issue.site && issue.arn == Some(variant.arn())
-                };
-                let is_meant = meant.iter().any(is_meant);
-                is_meant
-                    .then_some(())
-                    .ok_or_else(|| format!("{issue:?} is not what lake is: {meant:?}"))
-            });
             self.world.seen().vends += 1;
-            self.holds(issue);
+            self.holds(issue.and_then(|issue| is_lake(&issue, &meant)));
             self.is_worth(&answer, at);
         } else {
             let judged = meant.iter().map(|variant| {
@@ -131,21 +136,12 @@ impl Client {
             Ok(vended) => {
                 let (id, at) = (vended.access_key_id.to_string(), self.world.wall());
                 let issue = judge::credentials(&self.world, &look, &allowed, &id, at);
-                issue.and_then(|issue| {
-                    let is_meant = |variant: &Variant| {
-                        variant.lake.0 == site && issue.arn == Some(variant.arn())
-                    };
-                    let is_meant = meant.iter().any(is_meant);
-                    is_meant
-                        .then_some(())
-                        .ok_or_else(|| format!("{issue:?} is not what lake is: {meant:?}"))
-                })
+                issue.and_then(|issue| is_lake(&issue, &meant))
             }
-            Err(CredentialError::OtherCatalog { .. }) => {
-                let is_true = meant.iter().any(|variant| variant.lake.0 != site);
-                is_true
-                    .then_some(())
-                    .ok_or_else(|| "lake is of that catalog".to_owned())
+            Err(CredentialError::OtherCatalog { .. })
+                if meant.iter().all(|variant| variant.lake.0 == site) =>
+            {
+                Err("lake is of that catalog".to_owned())
             }
             Err(_) => Ok(()),
         };

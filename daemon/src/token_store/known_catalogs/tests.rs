@@ -20,11 +20,8 @@ async fn catalogs_that_were_only_named_do_not_fill_the_file() {
     remember(&known).await;
     for n in 0..5 * MOST_NAMED {
         let named = format!("https://demo.quilt.example/{n}").parse().unwrap();
-        let region = CatalogPatch {
-            region: Some("eu-west-1".to_owned()),
-            ..CatalogPatch::default()
-        };
-        known.patch(&named, region);
+        let region = CatalogFact::Region("eu-west-1".to_owned());
+        known.learn(&named, vec![region]);
         known.written().await;
         assert!(known.of(&named).unwrap().region.is_some(), "the latest");
     }
@@ -38,11 +35,8 @@ async fn remember(known: &KnownCatalogs) {
 }
 
 fn trust(known: &KnownCatalogs) {
-    let patch = CatalogPatch {
-        registry_url: Some(registry()),
-        ..CatalogPatch::default()
-    };
-    known.patch(&catalog(), patch);
+    let fact = CatalogFact::Registry(registry());
+    known.learn(&catalog(), vec![fact]);
 }
 
 #[tokio::test]

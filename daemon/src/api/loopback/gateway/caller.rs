@@ -4,7 +4,7 @@
 use http::StatusCode;
 use http::request::Parts;
 use quilt_proto::api::Action;
-use quilt_proto::wire::AuditEntry;
+use quilt_proto::wire::{AuditEntry, Me};
 use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem, RegistryUrl};
 
 use super::super::{LoopbackState, audit, shown_token};
@@ -16,7 +16,7 @@ use crate::gateway::forward;
 use crate::grant::AuthorizedGrant;
 use crate::listen::{ConnectionSlot, Program};
 use crate::session::SessionError;
-use crate::stack::{self, Forward, Forwarded, StackError};
+use crate::stack::{Forward, Forwarded, StackError};
 
 /// Who asks.
 pub(super) enum Caller {
@@ -171,13 +171,14 @@ impl KeyHolder {
     /// does not know, so it is asked whose it is, once.
     async fn settle(&self, app: &App, registry: &RegistryUrl) {
         let is_settled = self.is_settled || !app.sessions.catalogs_of_key(&self.key).is_empty();
-        if !is_settled
-            && stack::me::get(&app.stack, registry, self.key.secret())
-                .await
-                .is_ok()
-        {
+        if !is_settled && self.me(app, registry).await.is_ok() {
             self.known(app).await;
         }
+    }
+
+    /// Whose the key is.
+    async fn me(&self, app: &App, registry: &RegistryUrl) -> Result<Me, StackError> {
+        app.stack.registry(registry, self.key.secret()).me().await
     }
 
     /// The registry knows the key, also for the next daemon.
@@ -195,7 +196,7 @@ impl KeyHolder {
             return Ok(registry);
         }
         let trusted = session.registry_trust().verify(None).await?;
-        match stack::me::get(&app.stack, trusted.registry(), self.key.secret()).await {
+        match self.me(app, trusted.registry()).await {
             Ok(_) => {
                 session.registry_trust().still_trusted(&trusted).await?;
                 session.registry_trust().trust(&trusted);
@@ -212,8 +213,7 @@ impl KeyHolder {
     async fn prove(&self, app: &App) -> Result<(), Problem> {
         let asked = async {
             let registry = self.registry(app).await?;
-            let me = stack::me::get(&app.stack, &registry, self.key.secret()).await;
-            Ok::<_, SessionError>(me.map(drop)?)
+            Ok::<_, SessionError>(self.me(app, &registry).await.map(drop)?)
         };
         match asked.await {
             Ok(()) => {
