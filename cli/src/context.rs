@@ -8,7 +8,7 @@ use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
 use quilt_proto::api::{Endpoint, Method, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::{Command, locations};
-use quiltctl_creds::{NoName, named_catalog};
+use quiltctl_creds::named_catalog;
 
 use crate::exit::{self, Failure};
 use crate::global::Global;
@@ -98,7 +98,7 @@ impl Context {
         } else {
             (locations::CATALOG_ENV, "unset QUILT_CATALOG".into())
         };
-        let wrong = |why: NoName| Failure::new(exit::INPUT, format!("{by} {why}")).hint(hint);
+        let wrong = |why| Failure::new(exit::INPUT, format!("{by} {why}")).hint(hint);
         named_catalog(flag).map_err(wrong)
     }
 

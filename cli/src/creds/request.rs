@@ -1,7 +1,6 @@
 //! The one request, and what counts as its answer.
 
 use std::env;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use quilt_client::Error;
@@ -31,33 +30,16 @@ pub fn ask(args: Arguments) -> Option<Result<RawAnswer, Error>> {
     Some(client.raw(&ReadCredentials(profile.into())))
 }
 
-/// Why what names a catalog is no name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoName {
-    /// It is not UTF-8.
-    NotText,
-    /// There is nothing to be seen.
-    Blank,
-}
-
-impl fmt::Display for NoName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotText => "is not text",
-            Self::Blank => "is nothing but white space",
-        })
-    }
-}
-
-/// The catalog that is named, by flag or environment; an empty name is none.
-pub fn named_catalog(flag: Option<String>) -> Result<Option<String>, NoName> {
+/// The catalog that is named, by flag or environment; an empty name is none. Else,
+/// why what names one is no name.
+pub fn named_catalog(flag: Option<String>) -> Result<Option<String>, &'static str> {
     let named = match (flag, env::var_os(locations::CATALOG_ENV)) {
         (Some(flag), _) => flag,
-        (None, Some(variable)) => variable.into_string().map_err(|_| NoName::NotText)?,
+        (None, Some(variable)) => variable.into_string().map_err(|_| "is not text")?,
         (None, None) => return Ok(None),
     };
     if !named.is_empty() && named.trim().is_empty() {
-        return Err(NoName::Blank);
+        return Err("is nothing but white space");
     }
     Ok(Some(named).filter(|named| !named.is_empty()))
 }
