@@ -94,9 +94,8 @@ impl AwsFiles {
 
     /// Every profile that is to get its credentials from quiltctl.
     pub(super) fn profiles(&self) -> Vec<AwsProfile> {
-        let named = self.names().into_iter().map(|name| self.profile(&name));
-        named
-            .filter(|profile| profile.settings.iter().any(|line| line.is_ours))
+        let all = self.names().into_iter().map(|name| self.profile(&name));
+        all.filter(|it| it.settings.iter().any(|line| line.is_ours))
             .collect()
     }
 
@@ -122,13 +121,8 @@ impl AwsFiles {
                 return true;
             }
             let profile = self.profile(&name);
-            let value = |key: &str| {
-                let mut all = profile.settings.iter().rev();
-                all.find(|line| line.key == key)
-                    .map(|line| line.value.clone())
-            };
-            match (value("role_arn"), value("source_profile")) {
-                (Some(_), Some(source)) => name = source,
+            match (profile.last("role_arn"), profile.last("source_profile")) {
+                (Some(_), Some(source)) => name.clone_from(&source.value),
                 _ => return false,
             }
         }
@@ -137,10 +131,8 @@ impl AwsFiles {
 
     fn profile(&self, name: &str) -> AwsProfile {
         let settings = self.0.iter().flat_map(|file| {
-            let lines = ini::lines(&file.bytes);
-            let sections = ini::sections(&lines, name, !file.is_credentials);
-            let lines = sections.iter().flat_map(|section| section.iter());
-            let settings = lines.filter_map(|line| {
+            let lines = ini::profile_lines(&file.bytes, name, !file.is_credentials).into_iter();
+            lines.filter_map(move |line| {
                 Some(Setting {
                     key: ini::key(line.text)?,
                     value: ini::value(line.text),
@@ -149,8 +141,7 @@ impl AwsFiles {
                     in_credentials: file.is_credentials,
                     is_ours: ini::is_ours(line.text),
                 })
-            });
-            settings.collect::<Vec<_>>()
+            })
         });
         AwsProfile {
             name: name.to_owned(),
@@ -160,18 +151,19 @@ impl AwsFiles {
 }
 
 impl AwsProfile {
+    /// The line of a key that counts.
+    fn last(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().rev().find(|line| line.key == key)
+    }
+
     /// The `credential_process` that counts, if it is ours.
     pub(super) fn process(&self) -> Option<&Setting> {
-        let mut all = self.settings.iter().rev();
-        let last = all.find(|line| line.key == "credential_process");
-        last.filter(|line| line.is_ours)
+        self.last("credential_process").filter(|line| line.is_ours)
     }
 
     /// Another program's `credential_process`, where that counts.
     pub(super) fn other_process(&self) -> Option<&Setting> {
-        let mut all = self.settings.iter().rev();
-        let last = all.find(|line| line.key == "credential_process");
-        last.filter(|line| !line.is_ours)
+        self.last("credential_process").filter(|line| !line.is_ours)
     }
 
     /// What it calls, where that can be understood.

@@ -126,10 +126,7 @@ fn is_taken_in(
     name: &str,
     purpose: Option<Purpose<'_>>,
 ) -> bool {
-    let is_in = |file: &[u8], is_config| {
-        let lines = ini::lines(file);
-        !ini::sections(&lines, name, is_config).is_empty()
-    };
+    let is_in = |file: &[u8], is_config| !ini::profile_lines(file, name, is_config).is_empty();
     if is_in(credentials, false) {
         return true;
     }
