@@ -3,12 +3,10 @@
 use quilt_proto::suggested_command::first_login;
 use std::collections::BTreeMap;
 use std::env;
-use std::io::Read;
 use std::path::PathBuf;
 
 use quilt_proto::api::ReadConfig;
 use quilt_proto::{locations, python_sdk, state_files};
-use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::aws_helper::AwsHelper;
@@ -112,13 +110,8 @@ impl Places {
 
     /// Nothing where there is no such file, or no readable one.
     fn load() -> Self {
-        let bytes = Self::path().and_then(|path| {
-            // One that may be somebody else's doing counts as none.
-            let mut file = quilt_trust::open(&path, Role::State, Access::Read).ok()??;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).ok()?;
-            Some(bytes)
-        });
+        // One that may be somebody else's doing counts as none.
+        let bytes = Self::path().and_then(|path| files::read_state(&path).ok()?);
         let places = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self(places.unwrap_or_default())
     }
@@ -128,10 +121,7 @@ impl Places {
         let Some(path) = Self::path() else { return };
         let written = serde_json::to_vec_pretty(&self.0)
             .map_err(std::io::Error::other)
-            .and_then(|bytes| {
-                path.parent().map_or(Ok(()), files::create_private_dir)?;
-                files::replace(&path, &bytes)
-            });
+            .and_then(|bytes| files::replace(&path, &bytes));
         if let Err(error) = written {
             output::note(format_args!(
                 "cannot remember workgroup and database: {error}"

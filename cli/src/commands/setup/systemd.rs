@@ -1,8 +1,6 @@
 //! `setup systemd`: user units with socket activation, started at login.
 
 use std::env;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -265,15 +263,8 @@ fn reach_manager() -> Result<(), Failure> {
 /// Removes the links that enabling made, which a service manager that cannot
 /// be reached leaves behind.
 fn unlink_wanted(dir: &Path) -> Result<(), Failure> {
-    for link in WANTED.map(|link| dir.join(link)) {
-        match fs::remove_file(&link) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(unit::failed(&link, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let mut links = WANTED.iter().map(|link| dir.join(link));
+    links.try_for_each(|link| unit::remove_file(&link))
 }
 
 fn systemctl(args: &[&str]) -> Result<(), Failure> {

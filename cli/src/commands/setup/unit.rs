@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use quilt_proto::{Command as Hint, Quoted, locations, quoted};
+use serde_json::json;
 
 use super::systemd;
 use crate::commands::daemon_stop;
@@ -49,9 +50,7 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     for unit in units {
         match read(&unit.path)? {
             Some(old) if old == unit.content => {}
-            Some(old) if !is_ours(&old) => {
-                return Err(not_ours(&unit.path));
-            }
+            Some(old) if !is_ours(&old) => return Err(not_ours(&unit.path)),
             _ => changed.push(unit),
         }
     }
@@ -60,11 +59,7 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     }
     daemon_stop::stop_for_next(&context.client()?)?;
     for unit in changed {
-        unit.path
-            .parent()
-            .map_or(Ok(()), files::create_private_dir)
-            .and_then(|()| files::replace(&unit.path, unit.content.as_bytes()))
-            .map_err(|error| failed(&unit.path, &error))?;
+        write(&unit.path, unit.content.as_bytes())?;
     }
     Ok(true)
 }
@@ -176,8 +171,7 @@ pub(super) fn report(
     changed: bool,
 ) -> Result<(), Failure> {
     if context.global().json {
-        let body = serde_json::json!({ "files": paths, "changed": changed });
-        return output::json(body.to_string().as_bytes());
+        return output::computed(&json!({ "files": paths, "changed": changed }));
     }
     for path in paths {
         output::line(format_args!("{} {done}", quoted::path(path)))?;
@@ -196,8 +190,24 @@ fn text(path: &Path) -> Result<String, Failure> {
 }
 
 fn read(path: &Path) -> Result<Option<String>, Failure> {
-    let bytes = files::read(path).map_err(|error| failed(path, &error))?;
+    let bytes = read_bytes(path)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    files::read(path).map_err(|error| failed(path, &error))
+}
+
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    files::replace(path, bytes).map_err(|error| failed(path, &error))
+}
+
+/// Removes a file, which another run may have done before.
+pub(super) fn remove_file(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
