@@ -46,8 +46,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             all.send(&UndoGateway).map(|gateway| gateway.changed),
         ));
     }
-    done.push(("AWS programs", setup::undo_aws()));
-    done.push(("shell completion", setup::undo_completions()));
+    done.push(("AWS programs", setup::aws::undo_all()));
+    done.push(("shell completion", setup::completions::undo_all()));
     if args.state && is_kept {
         done.push((
             "logins and the keys in use",
@@ -92,8 +92,7 @@ fn report(
         return Err(Failure::new(code, what).hint(hint));
     }
     if context.global().json {
-        let body = serde_json::json!({ "undone": undone });
-        return output::json(body.to_string().as_bytes());
+        return output::computed(&serde_json::json!({ "undone": undone }));
     }
     if undone.is_empty() {
         output::line("Nothing was set up.")?;

@@ -27,9 +27,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let before = before.unwrap_or_default();
     let values = config::switch(context, &args.named)?;
     if context.global().json {
-        let body = serde_json::to_vec(&values)
-            .map_err(|error| Failure::new(crate::exit::UNEXPECTED, error))?;
-        return output::json(&body);
+        return output::computed(&values);
     }
     let catalog = values
         .get(python_sdk::NAVIGATOR_URL)

@@ -52,9 +52,7 @@ impl Report {
     /// Prints it; with errors among it, that is how the program ends.
     pub(super) fn print(&self, context: &Context, is_verbose: bool) -> Result<(), Failure> {
         if context.global().json {
-            let body = serde_json::to_vec(&self.0)
-                .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
-            output::json(&body)?;
+            output::computed(&self.0)?;
         } else {
             let look = context.look();
             let mut screen = screen(&look, &self.0, is_verbose);

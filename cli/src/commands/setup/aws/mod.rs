@@ -22,13 +22,14 @@ use std::path::Path;
 
 use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_proto::{CatalogUrl, Command, ProfileName};
+use serde_json::json;
 
 use self::config_file::{alone, place, read, unrecorded};
 use self::elsewhere::Purpose;
 use self::record::Records;
 use self::undo::take_back;
-pub(super) use self::undo::undo_all;
-use self::write::{Done, put_in};
+pub(in crate::commands) use self::undo::undo_all;
+use self::write::put_in;
 use crate::aws_files::{self, CONFIG_ENV};
 use crate::aws_variables::AWS_PROFILE;
 use crate::commands::key_at_hand;
@@ -107,11 +108,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         };
         return report(context, &path, &name, done, changed);
     }
-    let (words, changed) = match put_in(&path, &name, &wanted_lines)? {
-        Done::Already => ("is set up already", false),
-        Done::Now => ("is set up", true),
-    };
-    set_up(context, &path, &name, words, changed)
+    let changed = put_in(&path, &name, &wanted_lines)?;
+    set_up(context, &path, &name, changed)
 }
 
 /// Whether a profile was set up in the file that programs read here, and not taken
@@ -131,20 +129,19 @@ fn report(
     changed: bool,
 ) -> Result<(), Failure> {
     if context.global().json {
-        let body = serde_json::json!({ "file": path, "profile": name, "changed": changed });
-        return output::json(body.to_string().as_bytes());
+        let done = json!({ "file": path, "profile": name, "changed": changed });
+        return output::computed(&done);
     }
     output::line(format_args!("{}: profile {name} {done}", look::file(path)))
 }
 
 /// The same, and how programs use the profile.
-fn set_up(
-    context: &Context,
-    path: &Path,
-    name: &str,
-    done: &str,
-    changed: bool,
-) -> Result<(), Failure> {
+fn set_up(context: &Context, path: &Path, name: &str, changed: bool) -> Result<(), Failure> {
+    let done = if changed {
+        "is set up"
+    } else {
+        "is set up already"
+    };
     report(context, path, name, done, changed)?;
     let has_region = edit::has_region(&read(path)?.unwrap_or_default(), name);
     if !has_region && note_no_catalog(context, name) {
