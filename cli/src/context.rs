@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
-use quilt_proto::api::{Endpoint, Method, ReadSession, ReadStatus, SessionQuery};
-use quilt_proto::{Command, locations};
+use quilt_proto::api::{Endpoint, Method, ReadProfiles, ReadSession, ReadStatus, SessionQuery};
+use quilt_proto::wire::{ProfileStatus, Session};
+use quilt_proto::{Command, ProfileName, locations};
 use quiltctl_creds::named_catalog;
 
 use crate::exit::{self, Failure};
@@ -102,6 +103,17 @@ impl Context {
         named_catalog(flag).map_err(wrong)
     }
 
+    /// The session of the catalog that is meant.
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
+        self.send(&ReadSession(SessionQuery::default()))
+    }
+
+    /// A profile of quiltd.toml, where there is one of this name.
+    pub(crate) fn profile(&self, name: &ProfileName) -> Result<Option<ProfileStatus>, Failure> {
+        let profiles = self.send(&ReadProfiles)?;
+        Ok(profiles.into_iter().find(|known| known.name == *name))
+    }
+
     /// Sends a request, starting the daemon when nobody answers.
     pub(crate) fn send<E: Endpoint>(&self, request: &E) -> Result<E::Answer, Failure> {
         Ok(self.reply(request)?.answer()?)
@@ -111,9 +123,7 @@ impl Context {
     pub(crate) fn reply<E: Endpoint>(&self, request: &E) -> Result<Reply<E>, Failure> {
         let client = self.client()?;
         let progress = Progress::waiting(E::SUMMARY);
-        let reply = self.started(&client, None, E::METHOD == Method::Get, |client| {
-            client.reply(request)
-        });
+        let reply = self.ask(&client, None, request);
         drop(progress);
         reply.map_err(|failure| version::explain(&client, failure))
     }
@@ -124,10 +134,7 @@ impl Context {
         request: &E,
         timeout: Duration,
     ) -> Result<Reply<E>, Failure> {
-        let client = self.client()?.with_timeout(timeout);
-        self.started(&client, None, E::METHOD == Method::Get, |client| {
-            client.reply(request)
-        })
+        self.ask(&self.client()?.with_timeout(timeout), None, request)
     }
 
     /// Like [`Self::reply`], all over by the deadline.
@@ -137,10 +144,17 @@ impl Context {
         deadline: Instant,
     ) -> Result<Reply<E>, Failure> {
         let client = self.client()?.with_deadline(deadline);
-        let deadline = Some(deadline);
-        self.started(&client, deadline, E::METHOD == Method::Get, |client| {
-            client.reply(request)
-        })
+        self.ask(&client, Some(deadline), request)
+    }
+
+    fn ask<E: Endpoint>(
+        &self,
+        client: &Client,
+        deadline: Option<Instant>,
+        request: &E,
+    ) -> Result<Reply<E>, Failure> {
+        let only_reads = E::METHOD == Method::Get;
+        self.started(client, deadline, only_reads, |client| client.reply(request))
     }
 
     /// Asks the daemon with `ask`, once more after starting it when nobody
@@ -200,8 +214,7 @@ impl Context {
     /// asked or read before it is done: another default since, or another
     /// address of a name, does not count.
     pub(crate) fn pinned(&self) -> Result<Self, Failure> {
-        let session = self.send(&ReadSession(SessionQuery::default()))?;
-        Ok(self.of_catalog(session.catalog_url.as_str()))
+        Ok(self.of_catalog(self.session()?.catalog_url.as_str()))
     }
 
     /// Sends a request and shows its answer: the body with `--json`, else the

@@ -62,6 +62,12 @@ impl Failure {
         Self { hint, ..self }
     }
 
+    /// The same failure with another command that mends it, where there is one.
+    pub(crate) fn hint_if(self, command: Option<Command>) -> Self {
+        let hint = command.or(self.hint);
+        Self { hint, ..self }
+    }
+
     /// The same failure; `command` mends it if nothing better is named.
     pub(crate) fn or_hint(self, command: impl FnOnce() -> Command) -> Self {
         match (&self.what, &self.hint) {
@@ -81,15 +87,12 @@ impl Failure {
     pub(crate) fn untyped(self, again: Command) -> Self {
         const TYPED: &str = "quiltctl login --api-key";
         let is_typed = |hint: &Command| {
-            let rest = hint.to_string();
-            let rest = rest.strip_prefix(TYPED).map(str::to_owned);
+            let line = hint.to_string();
+            let rest = line.strip_prefix(TYPED);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
-        if self.hint.as_ref().is_some_and(is_typed) {
-            self.hint(again)
-        } else {
-            self
-        }
+        let is_typed = self.hint.as_ref().is_some_and(is_typed);
+        self.hint_if(is_typed.then_some(again))
     }
 
     /// The same failure of what was for `catalog`: so is what it names to run.

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::io::{IsTerminal, stdout};
 
-use quilt_proto::api::{ReadCredentials, ReadProfiles};
+use quilt_proto::api::ReadCredentials;
 use quilt_proto::aws::{AccessKeyId, NotAws, Region, SecretAccessKey, SessionToken};
 use quilt_proto::wire::CredentialProcess;
 use quilt_proto::{ErrorCode, ProfileName, Timestamp};
@@ -79,11 +79,7 @@ fn print(context: &Context, args: &Args) -> Result<(), Failure> {
         return output::json(reply.body());
     }
     let credentials = Typed::parse(reply.answer()?)?;
-    let profiles = context.send(&ReadProfiles)?;
-    let region = profiles
-        .into_iter()
-        .find(|known| known.name == profile)
-        .and_then(|known| known.region);
+    let region = context.profile(&profile)?.and_then(|known| known.region);
     let region: Option<Region> = region.and_then(|region| region.parse().ok());
     let text = write(args.format, &credentials, region.as_ref());
     if args.format == Format::Json {
