@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws_helper::AwsHelper;
 use crate::aws_variables::REGIONS;
+use crate::commands::config;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{files, output};
@@ -56,19 +57,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.print_sql {
         return output::bytes(sql.as_bytes());
     }
-    let config = context.send(&ReadConfig)?;
-    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
+    let configured = context.send(&ReadConfig)?;
+    let text = |key: &str| config::text(&configured, key).map(str::to_owned);
     let region = REGIONS
         .iter()
         .find_map(|name| env::var(name).ok().filter(|region| !region.is_empty()))
-        .or_else(|| text("region").map(str::to_owned))
+        .or_else(|| text("region"))
         .ok_or_else(|| {
             let what = "the AWS region of the stack is not known; set AWS_REGION";
             Failure::new(exit::USAGE, what).hint(first_login())
         })?;
     let catalog = context
         .catalog()?
-        .or_else(|| text(python_sdk::NAVIGATOR_URL).map(str::to_owned))
+        .or_else(|| text(python_sdk::NAVIGATOR_URL))
         .unwrap_or_default();
     let mut places = Places::load();
     let known = places.0.get(&catalog).cloned().unwrap_or_default();
@@ -76,16 +77,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         workgroup: args.workgroup.clone().or(known.workgroup.clone()),
         database: args.database.clone().or(known.database.clone()),
     };
-    let mut helper = AwsHelper::new(context, "athena")?
+    AwsHelper::new(context, "athena")?
         .option("--region", region)
-        .option("--sql", sql.trim_end().trim_end_matches(';'));
-    if let Some(workgroup) = &place.workgroup {
-        helper = helper.option("--workgroup", workgroup);
-    }
-    if let Some(database) = &place.database {
-        helper = helper.option("--database", database);
-    }
-    helper.run()?;
+        .option("--sql", sql.trim_end().trim_end_matches(';'))
+        .option_if("--workgroup", place.workgroup.as_ref())
+        .option_if("--database", place.database.as_ref())
+        .run()?;
     if place != known {
         places.0.insert(catalog, place);
         places.save();
