@@ -41,18 +41,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Nothing is started for what was never there.
     let is_kept = is_kept(context)?;
     if is_kept {
-        done.push((
-            "quilt3",
-            all.send(&UndoGateway).map(|gateway| gateway.changed),
-        ));
+        let undone = all.send(&UndoGateway).map(|gateway| gateway.changed);
+        done.push(("quilt3", undone));
     }
     done.push(("AWS programs", setup::aws::undo_all()));
     done.push(("shell completion", setup::completions::undo_all()));
     if args.state && is_kept {
-        done.push((
-            "logins and the keys in use",
-            all.send(&Logout(LogoutQuery { all: true })).map(|_| true),
-        ));
+        let ended = all.send(&Logout(LogoutQuery { all: true })).map(|_| true);
+        done.push(("logins and the keys in use", ended));
     }
     done.push(("the service", setup::service::undo_service()));
     let client = context.client()?;
@@ -87,9 +83,9 @@ fn report(
     if let Some(failure) = failed {
         let what = "not everything could be undone; the rest was";
         let again = Command::of("quiltctl uninstall").words_if("--state", args.state);
-        let (code, (_, hint)) = (failure.code(), failure.apart());
+        let hint = failure.advice().cloned();
         let hint = hint.unwrap_or_else(|| again.words("--yes"));
-        return Err(Failure::new(code, what).hint(hint));
+        return Err(Failure::new(failure.code(), what).hint(hint));
     }
     if context.global().json {
         return output::computed(&serde_json::json!({ "undone": undone }));

@@ -67,10 +67,8 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
         return unit::report(context, &packaged, done, changed);
     }
     let contents = [service(&own_program)?, socket_unit(socket.as_deref())?];
-    let units: Vec<Unit> = paths
-        .iter()
-        .cloned()
-        .zip(contents)
+    let units = paths.iter().cloned().zip(contents);
+    let units: Vec<Unit> = units
         .map(|(path, content)| Unit { path, content })
         .collect();
     let changed = unit::install(context, &units)?;
@@ -78,12 +76,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
         systemctl(&["daemon-reload"])?;
     }
     take_over(context)?;
-    let done = if changed {
-        "is set up"
-    } else {
-        "is set up already"
-    };
-    unit::report(context, &paths, done, changed)?;
+    unit::report(context, &paths, unit::in_place(changed), changed)?;
     if args.linger {
         return unit::manage("loginctl", &["enable-linger"]);
     }
@@ -250,11 +243,10 @@ fn is_wanted(dir: &Path) -> bool {
 /// changed.
 fn reach_manager() -> Result<(), Failure> {
     systemctl(&["show-environment"]).map_err(|failure| {
-        let (why, _) = failure.apart();
         let what = format!(
             "no service manager of this user can be reached, as over ssh and in containers: \
              {}; nothing was changed",
-            clause(why)
+            clause(failure.what())
         );
         Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
     })
@@ -284,11 +276,8 @@ fn units_dir() -> Result<PathBuf, Failure> {
 
 fn service(daemon: &str) -> Result<String, Failure> {
     let line = format!("ExecStart={}", command_line(daemon)?);
-    Ok(unit::marked(&replace_line(
-        SERVICE_UNIT,
-        "ExecStart=",
-        &line,
-    )))
+    let unit = replace_line(SERVICE_UNIT, "ExecStart=", &line);
+    Ok(unit::marked(&unit))
 }
 
 fn socket_unit(socket: Option<&str>) -> Result<String, Failure> {
@@ -306,11 +295,8 @@ fn socket_unit(socket: Option<&str>) -> Result<String, Failure> {
     }
     // Specifiers are expanded here, quotes are not understood.
     let line = format!("ListenStream={}", path.replace('%', "%%"));
-    Ok(unit::marked(&replace_line(
-        SOCKET_UNIT,
-        "ListenStream=",
-        &line,
-    )))
+    let unit = replace_line(SOCKET_UNIT, "ListenStream=", &line);
+    Ok(unit::marked(&unit))
 }
 
 /// A command line that is a program alone. Specifiers are expanded in its path,

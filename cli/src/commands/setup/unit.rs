@@ -163,6 +163,15 @@ pub(super) fn home() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint(locations::NoHome::HINT))
 }
 
+/// What is said of what is in place.
+pub(super) fn in_place(changed: bool) -> &'static str {
+    if changed {
+        "is set up"
+    } else {
+        "is set up already"
+    }
+}
+
 /// Prints what came of it.
 pub(super) fn report(
     context: &Context,

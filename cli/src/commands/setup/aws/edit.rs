@@ -160,35 +160,17 @@ pub(super) fn section(wanted: &DesiredProfile<'_>) -> String {
     text
 }
 
-/// Why AWS programs would not read a file.
-pub(super) struct Unreadable {
-    pub(super) what: String,
-    has_mark: bool,
-}
-
-impl Unreadable {
-    /// What makes it readable.
-    pub(super) fn hint(&self, path: &Path) -> Command {
-        if self.has_mark {
-            botocore_refusals::remove_mark(path)
-        } else {
-            Command::edit(path)
-        }
-    }
-}
-
-/// Whether botocore, the strictest of the SDKs, would refuse the whole file.
-pub(super) fn unreadable(file: &[u8]) -> Option<Unreadable> {
-    let has_mark = file.starts_with(BYTE_ORDER_MARK);
-    let what = if has_mark {
-        BEGINS_WITH_MARK.to_owned()
+/// Why botocore, the strictest of the SDKs, would refuse the whole file, and what
+/// makes it readable.
+pub(super) fn unreadable(file: &[u8], path: &Path) -> Option<(String, Command)> {
+    let (what, hint) = if file.starts_with(BYTE_ORDER_MARK) {
+        let hint = botocore_refusals::remove_mark(path);
+        (BEGINS_WITH_MARK.to_owned(), hint)
     } else {
-        refused(&lines(file))?
+        (refused(&lines(file))?, Command::edit(path))
     };
-    Some(Unreadable {
-        what: format!("it {what}, and AWS programs refuse such a file"),
-        has_mark,
-    })
+    let what = format!("it {what}, and AWS programs refuse such a file");
+    Some((what, hint))
 }
 
 /// What a file has that is refused.
@@ -302,7 +284,7 @@ pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
             profile,
             lines: &lines,
         };
-        if unreadable(file).is_some() {
+        if unreadable(file, Path::new("config")).is_some() {
             continue;
         }
         let Ok(edit) = Edit::plan(file, &wanted) else {

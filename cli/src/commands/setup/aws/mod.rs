@@ -20,7 +20,6 @@ mod write;
 
 use std::path::Path;
 
-use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_proto::{CatalogUrl, Command, ProfileName};
 use serde_json::json;
 
@@ -33,6 +32,7 @@ use self::write::put_in;
 use crate::aws_files::{self, CONFIG_ENV};
 use crate::aws_variables::AWS_PROFILE;
 use crate::commands::key_at_hand;
+use crate::commands::setup::unit;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{files, look, output};
@@ -137,12 +137,7 @@ fn report(
 
 /// The same, and how programs use the profile.
 fn set_up(context: &Context, path: &Path, name: &str, changed: bool) -> Result<(), Failure> {
-    let done = if changed {
-        "is set up"
-    } else {
-        "is set up already"
-    };
-    report(context, path, name, done, changed)?;
+    report(context, path, name, unit::in_place(changed), changed)?;
     let has_region = edit::has_region(&read(path)?.unwrap_or_default(), name);
     if !has_region && note_no_catalog(context, name) {
         return Ok(());
@@ -169,7 +164,7 @@ fn set_up(context: &Context, path: &Path, name: &str, changed: bool) -> Result<(
 /// Says that a profile has no region because the catalog that would say it is
 /// missing; answers whether it is.
 fn note_no_catalog(context: &Context, name: &str) -> bool {
-    let Err(failure) = context.send(&ReadSession(SessionQuery::default())) else {
+    let Err(failure) = context.session() else {
         return false;
     };
     let (why, hint) = key_at_hand::offered(failure).apart();

@@ -56,8 +56,8 @@ fn try_put_in(
         Failure::new(exit::INPUT, what).hint(conflict::by_another_name(name))
     })?;
     let result = edit.apply(&original);
-    if let Some(why) = edit::unreadable(&result) {
-        return Err(by_hand(path, &wanted, &why.what, why.hint(path)));
+    if let Some((what, hint)) = edit::unreadable(&result, path) {
+        return Err(by_hand(path, &wanted, &what, hint));
     }
     if result == bytes {
         return Ok(Some(false));
