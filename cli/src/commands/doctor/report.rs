@@ -97,8 +97,7 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
     }
     if is_verbose {
         for line in proven {
-            let mark = look.mark(Symbol::Good);
-            screen.line(Line::default().with(mark).with(" ").with(says(line)));
+            screen.line(Line::marked(0, look, Symbol::Good).with(says(line)));
         }
     } else if !proven.is_empty() {
         let (count, s) = (proven.len(), if proven.len() == 1 { "" } else { "s" });
@@ -135,10 +134,7 @@ fn verdict(look: &Look, shown: &[&Finding]) -> Line {
             format!("{count} things keep programs from their credentials; begin with the first."),
         ),
     };
-    Line::default()
-        .with(look.mark(symbol))
-        .with(" ")
-        .strong(text)
+    Line::marked(0, look, symbol).strong(text)
 }
 
 #[cfg(test)]
