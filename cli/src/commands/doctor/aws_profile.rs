@@ -1,7 +1,7 @@
 //! The profiles of the AWS files that get their credentials from quiltctl.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
@@ -42,54 +42,55 @@ pub(super) struct Setting {
 impl AwsFiles {
     /// Reads both; one that cannot be read is a finding.
     pub(super) fn read(report: &mut Report) -> Self {
-        let places = [CONFIG_ENV, CREDENTIALS_ENV].map(|variable| {
-            Some(variable)
-                .filter(|variable| !aws_files::names_nothing(variable))
-                .and_then(aws_files::place)
-        });
-        let [config, credentials] = places.map(Option::unwrap_or_default);
-        Self::read_at(&config, &credentials, report)
+        let named = [CONFIG_ENV, CREDENTIALS_ENV].map(Some);
+        let named = named.map(|it| it.filter(|variable| !aws_files::names_nothing(variable)));
+        Self::read_at(named.map(|it| it.and_then(aws_files::place)), report)
     }
 
     /// Both in their usual places, whatever variables say.
     pub(super) fn in_usual_places() -> Self {
         let places = [CONFIG_ENV, CREDENTIALS_ENV].map(aws_files::usual_place);
-        let [config, credentials] = places.map(Option::unwrap_or_default);
-        Self::read_at(&config, &credentials, &mut Report::default())
+        Self::read_at(places, &mut Report::default())
     }
 
-    fn read_at(config: &Path, credentials: &Path, report: &mut Report) -> Self {
+    fn read_at(places: [Option<PathBuf>; 2], report: &mut Report) -> Self {
         let mut files = Vec::new();
-        for (path, is_credentials) in [(config, false), (credentials, true)] {
+        for (path, is_credentials) in places.into_iter().zip([false, true]) {
+            let path = path.unwrap_or_default();
+            let mut unreadable = |what: String| {
+                let hint = Command::of("ls -ld").path(&path);
+                report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+            };
             if let Ok(leads_to) = path.read_link()
                 && !path.exists()
             {
-                let what = format!(
+                unreadable(format!(
                     "{} is a symlink to {}, where nothing is",
-                    quoted::path(path),
+                    quoted::path(&path),
                     quoted::path(&leads_to)
-                );
-                let hint = Command::of("ls -ld").path(path);
-                report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+                ));
             }
-            match aws_files::read(path) {
+            match aws_files::read(&path) {
                 Ok(bytes) => files.push(AwsFile {
-                    path: path.to_owned(),
                     bytes: bytes.unwrap_or_default(),
+                    path,
                     is_credentials,
                 }),
                 Err(error) => {
-                    let what = format!("{} cannot be read: {error}", quoted::path(path));
-                    let hint = Command::of("ls -ld").path(path);
-                    report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+                    unreadable(format!("{} cannot be read: {error}", quoted::path(&path)));
                 }
             }
         }
         Self(files)
     }
 
-    pub(super) fn each(&self) -> &[AwsFile] {
-        &self.0
+    pub(super) fn each(&self) -> impl Iterator<Item = &AwsFile> {
+        self.0.iter()
+    }
+
+    /// The names of the profiles that are to get their credentials from quiltctl.
+    pub(super) fn names_of_ours(&self) -> Vec<String> {
+        self.profiles().into_iter().map(|ours| ours.name).collect()
     }
 
     /// Every profile that is to get its credentials from quiltctl.
@@ -187,6 +188,15 @@ pub(super) mod tests {
             file("config", config),
             file("credentials", credentials),
         ])
+    }
+
+    /// What is found in files with this in them.
+    pub(in crate::commands::doctor) fn in_files(
+        check: fn(&AwsFile) -> Vec<Finding>,
+        config: &str,
+        credentials: &str,
+    ) -> Vec<Finding> {
+        files(config, credentials).each().flat_map(check).collect()
     }
 
     /// The one profile of files with this in them.
