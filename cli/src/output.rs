@@ -82,11 +82,8 @@ pub(crate) fn shown_json(json: &str) -> Zeroizing<String> {
 
 /// Says something to the person in front of the terminal.
 pub(crate) fn note(text: impl Display) {
-    remark(&on_screen(
-        &clean(&text.to_string()),
-        None,
-        width::of_stderr(),
-    ));
+    let text = clean(&text.to_string());
+    remark(&on_screen(&text, None, width::of_stderr()));
 }
 
 /// Says what somebody copies: never broken.
