@@ -109,13 +109,8 @@ impl Line {
         self.with(Span::painted(text, Paint::Quiet))
     }
 
-    fn write(&self, look: &Look, into: &mut String) {
+    fn render(&self, look: &Look) -> String {
         let mut text = String::new();
-        self.lay_out(look, &mut text);
-        into.push_str(&untied(&text));
-    }
-
-    fn lay_out(&self, look: &Look, into: &mut String) {
         let indent = " ".repeat(self.indent);
         let plain: String = self.spans.iter().map(|span| span.text.as_str()).collect();
         let painted = |part: Range<usize>| {
@@ -135,17 +130,18 @@ impl Line {
                     // Behind the blank at which the line was broken.
                     let start = end + plain[end..].find(line.as_str()).unwrap_or(0);
                     end = start + line.len();
-                    into.push_str(if at == 0 { &indent } else { &hang });
-                    into.push_str(&painted(start..end));
-                    into.push('\n');
+                    text.push_str(if at == 0 { &indent } else { &hang });
+                    text.push_str(&painted(start..end));
+                    text.push('\n');
                 }
             }
             _ => {
-                into.push_str(&indent);
-                into.push_str(painted(0..plain.len()).trim_end());
-                into.push('\n');
+                text.push_str(&indent);
+                text.push_str(painted(0..plain.len()).trim_end());
+                text.push('\n');
             }
         }
+        untied(&text)
     }
 
     /// A part of the line, each piece of it in its colour.
@@ -227,7 +223,7 @@ impl Screen {
         let mut text = String::new();
         for part in &self.parts {
             match part {
-                Part::Line(line) => line.write(look, &mut text),
+                Part::Line(line) => text.push_str(&line.render(look)),
                 Part::Table(table) => text.push_str(&table.render(look)),
                 Part::Nothing(none, hint) => {
                     text.push_str(&output::on_screen(none, hint.as_ref(), look.width));

@@ -120,7 +120,8 @@ impl Table {
                 .max_by_key(|row| self.least_width(*row));
             rows.retain(|row| Some(*row) != longest);
             if rows.len() < least {
-                return self.paragraphs(look, room);
+                let rows = 0..self.rows.len();
+                return rows.map(|row| self.paragraph(look, room, row)).collect();
             }
         }
     }
@@ -239,15 +240,16 @@ impl Table {
         padded.collect::<Vec<_>>().join(&" ".repeat(GAP))
     }
 
-    fn paragraphs(&self, look: &Look, room: usize) -> String {
-        let rows = 0..self.rows.len();
-        rows.map(|row| self.paragraph(look, room, row)).collect()
-    }
-
     /// A row a short paragraph: its first cell, then the fields that say
     /// something, as many on a line as there is room for.
     fn paragraph(&self, look: &Look, room: usize, row: usize) -> String {
-        let mut paragraph = Paragraph::new(look, room, self.indent);
+        let mut paragraph = Paragraph {
+            look,
+            room,
+            indent: self.indent + GAP,
+            text: " ".repeat(self.indent),
+            filled: self.indent,
+        };
         let cells = self.columns.iter().zip(&self.rows[row]);
         for (number, (column, cell)) in cells.enumerate() {
             if cell.text.is_empty() || self.says_nothing(number) {
@@ -260,7 +262,7 @@ impl Table {
             };
             paragraph.add(&label, cell);
         }
-        paragraph.end()
+        paragraph.text + "\n"
     }
 }
 
@@ -275,17 +277,7 @@ struct Paragraph<'a> {
     filled: usize,
 }
 
-impl<'a> Paragraph<'a> {
-    fn new(look: &'a Look, room: usize, indent: usize) -> Self {
-        Self {
-            look,
-            room,
-            indent: indent + GAP,
-            text: " ".repeat(indent),
-            filled: indent,
-        }
-    }
-
+impl Paragraph<'_> {
     fn is_empty(&self) -> bool {
         self.text.trim_start().is_empty()
     }
@@ -317,10 +309,6 @@ impl<'a> Paragraph<'a> {
         self.text.push('\n');
         self.text.push_str(&" ".repeat(indent));
         self.filled = indent;
-    }
-
-    fn end(self) -> String {
-        self.text + "\n"
     }
 }
 
