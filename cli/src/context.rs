@@ -79,11 +79,7 @@ impl Context {
 
     /// A client of the chosen socket and catalog.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        let client = Client::new(self.socket()?);
-        Ok(match self.catalog()? {
-            Some(catalog) => client.with_catalog(catalog),
-            None => client,
-        })
+        Ok(quiltctl_creds::client(self.socket()?, self.catalog()?))
     }
 
     /// The catalog the user named, by flag or environment.

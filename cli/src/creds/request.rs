@@ -1,6 +1,7 @@
 //! The one request, and what counts as its answer.
 
 use std::env;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use quilt_client::Error;
@@ -21,13 +22,19 @@ pub fn ask(args: Arguments) -> Option<Result<RawAnswer, Error>> {
         Some(path) => std::path::absolute(path).ok()?,
         None => locations::socket().ok()?,
     };
-    let client = Client::new(socket).with_deadline(Instant::now() + TIMEOUT);
-    let client = match named_catalog(args.catalog).ok()? {
-        Some(catalog) => client.with_catalog(catalog),
-        None => client,
-    };
+    let client = client(socket, named_catalog(args.catalog).ok()?);
+    let client = client.with_deadline(Instant::now() + TIMEOUT);
     let profile = args.profile.unwrap_or_else(ProfileName::default_profile);
     Some(client.raw(&ReadCredentials(profile.into())))
+}
+
+/// A client of a daemon that asks about this catalog, or about the default one.
+pub fn client(socket: PathBuf, catalog: Option<String>) -> Client {
+    let client = Client::new(socket);
+    match catalog {
+        Some(catalog) => client.with_catalog(catalog),
+        None => client,
+    }
 }
 
 /// The catalog that is named, by flag or environment; an empty name is none. Else,
