@@ -112,27 +112,22 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
 
 fn verdict(look: &Look, shown: &[&Finding]) -> Line {
     let errors = |finding: &&&Finding| finding.severity == Severity::Error;
-    let (symbol, text) = match (shown.iter().filter(errors).count(), shown.len()) {
-        (0, 0) => (
-            Symbol::Good,
-            "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),
-        ),
-        (0, 1) => (
-            Symbol::Beware,
-            "Programs get their credentials; one thing to check.".to_owned(),
-        ),
-        (0, count) => (
-            Symbol::Beware,
-            format!("Programs get their credentials; {count} things to check."),
-        ),
-        (1, _) => (
-            Symbol::Bad,
-            "One thing keeps programs from their credentials; its command is above.".to_owned(),
-        ),
-        (count, _) => (
-            Symbol::Bad,
-            format!("{count} things keep programs from their credentials; begin with the first."),
-        ),
+    let (errors, all) = (shown.iter().filter(errors).count(), shown.len());
+    let symbol = match (errors, all) {
+        (0, 0) => Symbol::Good,
+        (0, _) => Symbol::Beware,
+        _ => Symbol::Bad,
+    };
+    let text = match (errors, all) {
+        (0, 0) => "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),
+        (0, 1) => "Programs get their credentials; one thing to check.".to_owned(),
+        (0, all) => format!("Programs get their credentials; {all} things to check."),
+        (1, _) => {
+            "One thing keeps programs from their credentials; its command is above.".to_owned()
+        }
+        (errors, _) => {
+            format!("{errors} things keep programs from their credentials; begin with the first.")
+        }
     };
     Line::marked(0, look, symbol).strong(text)
 }

@@ -246,12 +246,17 @@ fn footer(look: &Look, status: &Status) -> Line {
         count => format!("{count} grants"),
     };
     let between = look.symbol(Symbol::Beside);
-    Line::default().quiet(format!(
-        "{grants} {between} quiltd {}, {}, tokens in {}",
+    Line::default().quiet(format!("{grants} {between} {}", daemon(look, status)))
+}
+
+/// `quiltd 0.2.0, up 3 days, tokens in keyring`.
+pub(in crate::commands) fn daemon(look: &Look, status: &Status) -> String {
+    format!(
+        "quiltd {}, {}, tokens in {}",
         name(&status.version),
         look.age(status.started_at),
-        name(&status.token_store),
-    ))
+        name(&status.token_store)
+    )
 }
 
 #[cfg(test)]
