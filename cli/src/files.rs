@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use quilt_proto::{locations, quoted, state_files};
+use quilt_proto::{quoted, state_files};
 use quilt_trust::{Access, Distrust, Role};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
@@ -25,12 +25,6 @@ pub(crate) fn may_write<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
     paths
         .into_iter()
         .try_for_each(|path| quilt_trust::check(path).map_err(|distrust| distrusted(&distrust)))
-}
-
-/// Passes if this program may leave files where the daemon keeps its own.
-pub(crate) fn may_keep_state() -> Result<(), Failure> {
-    let dir = locations::state_dir()?;
-    may_write([dir.as_path()])
 }
 
 /// Why nothing is written, and what mends it.

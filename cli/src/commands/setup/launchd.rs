@@ -37,8 +37,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
             unit::home()?.display()
         ),
     };
-    let content = agent(&unit::daemon_path()?, &socket);
-    let changed = unit::install(context, &[Unit { path, content }])?;
+    let agent = Unit {
+        path,
+        content: agent(&unit::daemon_path()?, &socket),
+    };
+    let changed = unit::install(context, &[agent])?;
     if changed {
         // launchd makes the socket, but not its directory.
         Path::new(&socket)

@@ -40,8 +40,7 @@ pub(crate) struct SystemdArgs {
 }
 
 pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
-    let dir = units_dir()?;
-    let paths = units(&dir);
+    let paths = files()?;
     unit::require("systemctl", ("launchctl", "quiltctl setup launchd"))?;
     // What enabling links is written, too, by this user's rights.
     files::may_write(paths.iter().map(PathBuf::as_path))?;
@@ -94,15 +93,14 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
 /// each such user).
 fn lingers() -> bool {
     let name = env::var("USER").or_else(|_| env::var("LOGNAME"));
-    let name = name
-        .ok()
-        .filter(|name| !name.is_empty() && !name.contains('/'));
-    name.is_some_and(|name| Path::new("/var/lib/systemd/linger").join(name).exists())
+    let name = name.unwrap_or_default();
+    let is_name = !name.is_empty() && !name.contains('/');
+    is_name && Path::new("/var/lib/systemd/linger").join(name).exists()
 }
 
 /// Whether the units are there.
 pub(in crate::commands) fn is_set_up() -> bool {
-    units_dir().is_ok_and(|dir| units(&dir)[0].exists())
+    files().is_ok_and(|[service, _]| service.exists())
 }
 
 /// Where the units are.
@@ -190,8 +188,7 @@ impl State {
 /// The units below the user's own configuration that this program would write
 /// otherwise now: of another version, or in the way of a package's.
 pub(in crate::commands) fn stale() -> Option<PathBuf> {
-    let dir = units_dir().ok()?;
-    let paths = units(&dir);
+    let paths = files().ok()?;
     let texts = paths.each_ref().map(|path| files::text(path));
     let [service, socket] = texts.map(|text| text.filter(|text| unit::is_ours(text)));
     let path = paths.into_iter().next()?;
@@ -214,7 +211,7 @@ pub(super) fn is_as_shipped(text: &str) -> bool {
 
 /// The program that the user's own unit starts, where there is one.
 pub(in crate::commands) fn program() -> Option<PathBuf> {
-    let [service, _] = units(&units_dir().ok()?);
+    let [service, _] = files().ok()?;
     starts(&files::text(&service)?).map(PathBuf::from)
 }
 

@@ -73,16 +73,14 @@ pub(super) fn not_ours(path: &Path) -> Failure {
     Failure::new(exit::INPUT, what).hint(hint)
 }
 
-/// Removes the files that are ours; true when there were any.
-pub(super) fn remove(paths: &[PathBuf]) -> Result<bool, Failure> {
-    let mut removed = false;
+/// Removes the files that are ours.
+pub(super) fn remove(paths: &[PathBuf]) -> Result<(), Failure> {
     for path in paths {
         if read(path)?.is_some_and(|content| is_ours(&content)) {
             fs::remove_file(path).map_err(|error| failed(path, &error))?;
-            removed = true;
         }
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// Whether any of the files is there that we have written.

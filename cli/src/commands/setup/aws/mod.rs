@@ -20,7 +20,7 @@ mod write;
 
 use std::path::Path;
 
-use quilt_proto::{CatalogUrl, Command, ProfileName};
+use quilt_proto::{CatalogUrl, Command, ProfileName, locations};
 use serde_json::json;
 
 use self::config_file::{alone, place, read, unrecorded};
@@ -87,7 +87,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         conflict::keeps_nothing(&path, &name)?;
     }
     files::may_write([path.as_path()])?;
-    files::may_keep_state()?;
+    // Where the daemon keeps its own files, the record is kept as well.
+    files::may_write([locations::state_dir()?.as_path()])?;
     // Asked before the lock is taken: the daemon may have to be started.
     let wanted_lines = if args.undo {
         Vec::new()

@@ -1,8 +1,8 @@
 //! The lines a profile is made of: what is run, and the region.
 
-use quilt_proto::{CatalogUrl, ProfileName};
 use quilt_proto::api::{ReadConfig, ReadProfiles};
 use quilt_proto::aws::Region;
+use quilt_proto::{CatalogUrl, ProfileName};
 
 use super::Args;
 use super::config_file::unwritable;
