@@ -36,7 +36,7 @@ pub(crate) struct Failure {
     /// What the daemon said, as it said it.
     problem: Option<Box<Problem>>,
     /// The catalog it is about, where that is not the one of every command.
-    catalog: Option<String>,
+    pub(crate) catalog: Option<String>,
 }
 
 impl Failure {
@@ -99,11 +99,6 @@ impl Failure {
     pub(crate) fn about(self, catalog: Option<&str>) -> Self {
         let catalog = catalog.map(str::to_owned).or(self.catalog);
         Self { catalog, ..self }
-    }
-
-    /// The catalog it is about.
-    pub(crate) fn catalog(&self) -> Option<&str> {
-        self.catalog.as_deref()
     }
 
     /// What to run.
@@ -207,16 +202,13 @@ pub(crate) fn may_be_secret(text: &str) -> bool {
 /// What helps where the way to a socket is closed: another user's daemon serves
 /// nobody else, so one's own is needed, or to be that user.
 fn past_others(socket: &Path) -> Command {
-    let owner = socket
-        .ancestors()
-        .find_map(|place| place.symlink_metadata().ok())
-        .map(|found| found.uid());
-    if let Some(command) = owner.and_then(quilt_trust::as_owner) {
+    let mut places = socket.ancestors();
+    let nearest = places.find_map(|place| place.symlink_metadata().ok());
+    if let Some(command) = nearest.and_then(|found| quilt_trust::as_owner(found.uid())) {
         return command;
     }
-    if let Some((_, command)) =
-        quilt_trust::of_others().filter(|(home, _)| socket.starts_with(home))
-    {
+    let others = quilt_trust::of_others().filter(|(home, _)| socket.starts_with(home));
+    if let Some((_, command)) = others {
         return command;
     }
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -29,7 +29,8 @@ const MAX_SAID: u64 = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct KeyCarrier {
     catalogs: Vec<CatalogUrl>,
-    comes_again: bool,
+    /// Whether a service manager starts the next daemon by itself.
+    pub(crate) comes_again: bool,
     process: Option<(Child, BufReader<std::io::Take<ChildStdout>>)>,
 }
 
@@ -65,11 +66,6 @@ impl KeyCarrier {
             carrier.warn(&why);
         }
         carrier
-    }
-
-    /// Whether a service manager starts the next daemon by itself.
-    pub(crate) fn comes_again(&self) -> bool {
-        self.comes_again
     }
 
     fn start(&mut self, offer: &KeyOffer, socket: &Path) -> Result<(), String> {

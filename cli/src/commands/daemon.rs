@@ -60,7 +60,7 @@ fn restart(context: &Context, client: &Client) -> Result<(), Failure> {
     }
     let _turn = start::turn_to_restart(&place, Instant::now() + daemon_stop::END_TIMEOUT)?;
     let keys = KeyCarrier::send_for(client);
-    if keys.comes_again() {
+    if keys.comes_again {
         stop_in_unit(context, client)?;
     } else {
         daemon_stop::stop(client)?;

@@ -141,16 +141,15 @@ fn has_state() -> bool {
 
 /// How many copies of a file were kept beside it, as quilt3 names them.
 fn copies(file: &Path) -> usize {
-    let start = file
-        .file_name()
-        .map(|name| format!("{}.backup.", name.display()));
-    let (Some(dir), Some(start)) = (file.parent(), start) else {
+    let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else {
         return 0;
     };
+    let start = format!("{}.backup.", name.display());
     let names = fs::read_dir(dir).into_iter().flatten().flatten();
-    let is_one =
-        |name: std::ffi::OsString| name.to_str().is_some_and(|name| name.starts_with(&start));
-    names.filter(|entry| is_one(entry.file_name())).count()
+    let names = names.map(|entry| entry.file_name());
+    names
+        .filter(|name| name.to_str().is_some_and(|name| name.starts_with(&start)))
+        .count()
 }
 
 /// Removes the files that are ours, and no others: the directory may be any. It

@@ -42,9 +42,9 @@ pub(super) struct Setting {
 impl AwsFiles {
     /// Reads both; one that cannot be read is a finding.
     pub(super) fn read(report: &mut Report) -> Self {
-        let named = [CONFIG_ENV, CREDENTIALS_ENV].map(Some);
-        let named = named.map(|it| it.filter(|variable| !aws_files::names_nothing(variable)));
-        Self::read_at(named.map(|it| it.and_then(aws_files::place)), report)
+        let is_file = |variable: &&str| !aws_files::names_nothing(variable);
+        let place = |variable| Some(variable).filter(is_file).and_then(aws_files::place);
+        Self::read_at([CONFIG_ENV, CREDENTIALS_ENV].map(place), report)
     }
 
     /// Both in their usual places, whatever variables say.
