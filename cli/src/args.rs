@@ -75,12 +75,8 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Option<Cli>, Failure> {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => Ok(Some(cli)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-            ) =>
-        {
+        // Help, or the version.
+        Err(error) if !error.use_stderr() => {
             output::bytes(written(&error.render()).as_bytes())?;
             Ok(None)
         }

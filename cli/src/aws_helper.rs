@@ -4,6 +4,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,23 +86,22 @@ impl AwsHelper {
         self
     }
 
+    /// The same where there is a value for it.
+    pub(crate) fn option_if(self, name: &str, value: Option<impl AsRef<OsStr>>) -> Self {
+        match value {
+            Some(value) => self.option(name, value),
+            None => self,
+        }
+    }
+
     /// Becomes it.
     pub(crate) fn exec(mut self) -> Failure {
-        let error = self.command.exec();
-        Failure::new(
-            exit::UNEXPECTED,
-            format!("cannot start {AWS_HELPER}: {error}"),
-        )
+        unstarted(&self.command.exec())
     }
 
     /// Runs it to its end; it has said itself what went wrong.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
-        let status = self.command.status().map_err(|error| {
-            Failure::new(
-                exit::UNEXPECTED,
-                format!("cannot start {AWS_HELPER}: {error}"),
-            )
-        })?;
+        let status = self.command.status().map_err(|error| unstarted(&error))?;
         match status.code() {
             Some(0) => Ok(()),
             code => {
@@ -110,6 +110,11 @@ impl AwsHelper {
             }
         }
     }
+}
+
+fn unstarted(error: &io::Error) -> Failure {
+    let what = format!("cannot start {AWS_HELPER}: {error}");
+    Failure::new(exit::UNEXPECTED, what)
 }
 
 fn executable() -> Result<PathBuf, Failure> {

@@ -3,7 +3,6 @@
 
 use std::env;
 
-use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_proto::suggested_command::clause;
 use quilt_proto::{CatalogUrl, Command, locations};
 
@@ -25,13 +24,13 @@ pub(crate) fn named(context: &Context) -> Option<Result<CatalogUrl, String>> {
     let named = env::var(locations::CATALOG_ENV).ok();
     let named = named.filter(|named| !named.is_empty())?;
     // A name of quiltd.toml is the daemon's to know.
-    Some(CatalogUrl::from_typed(&named).or_else(|error| {
-        match context.send(&ReadSession(SessionQuery::default())) {
+    Some(
+        CatalogUrl::from_typed(&named).or_else(|error| match context.session() {
             Ok(session) => Ok(session.catalog_url),
             Err(failure) if failure.code() == exit::INPUT => Err(failure.what().to_owned()),
             Err(_) => Err(error.to_string()),
-        }
-    }))
+        }),
+    )
 }
 
 /// The failure of a command for which the variable named a catalog that there

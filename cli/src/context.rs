@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
-use quilt_proto::api::{Endpoint, Method, ReadSession, ReadStatus, SessionQuery};
-use quilt_proto::{Command, locations};
-use quiltctl_creds::{NoName, named_catalog};
+use quilt_proto::api::{Endpoint, Method, ReadProfiles, ReadSession, ReadStatus, SessionQuery};
+use quilt_proto::wire::{ProfileStatus, Session};
+use quilt_proto::{Command, ProfileName, locations};
+use quiltctl_creds::named_catalog;
 
 use crate::exit::{self, Failure};
 use crate::global::Global;
@@ -78,11 +79,7 @@ impl Context {
 
     /// A client of the chosen socket and catalog.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        let client = Client::new(self.socket()?);
-        Ok(match self.catalog()? {
-            Some(catalog) => client.with_catalog(catalog),
-            None => client,
-        })
+        Ok(quiltctl_creds::client(self.socket()?, self.catalog()?))
     }
 
     /// The catalog the user named, by flag or environment.
@@ -98,8 +95,19 @@ impl Context {
         } else {
             (locations::CATALOG_ENV, "unset QUILT_CATALOG".into())
         };
-        let wrong = |why: NoName| Failure::new(exit::INPUT, format!("{by} {why}")).hint(hint);
+        let wrong = |why| Failure::new(exit::INPUT, format!("{by} {why}")).hint(hint);
         named_catalog(flag).map_err(wrong)
+    }
+
+    /// The session of the catalog that is meant.
+    pub(crate) fn session(&self) -> Result<Session, Failure> {
+        self.send(&ReadSession(SessionQuery::default()))
+    }
+
+    /// A profile of quiltd.toml, where there is one of this name.
+    pub(crate) fn profile(&self, name: &ProfileName) -> Result<Option<ProfileStatus>, Failure> {
+        let profiles = self.send(&ReadProfiles)?;
+        Ok(profiles.into_iter().find(|known| known.name == *name))
     }
 
     /// Sends a request, starting the daemon when nobody answers.
@@ -111,9 +119,7 @@ impl Context {
     pub(crate) fn reply<E: Endpoint>(&self, request: &E) -> Result<Reply<E>, Failure> {
         let client = self.client()?;
         let progress = Progress::waiting(E::SUMMARY);
-        let reply = self.started(&client, None, E::METHOD == Method::Get, |client| {
-            client.reply(request)
-        });
+        let reply = self.ask(&client, None, request);
         drop(progress);
         reply.map_err(|failure| version::explain(&client, failure))
     }
@@ -124,10 +130,7 @@ impl Context {
         request: &E,
         timeout: Duration,
     ) -> Result<Reply<E>, Failure> {
-        let client = self.client()?.with_timeout(timeout);
-        self.started(&client, None, E::METHOD == Method::Get, |client| {
-            client.reply(request)
-        })
+        self.ask(&self.client()?.with_timeout(timeout), None, request)
     }
 
     /// Like [`Self::reply`], all over by the deadline.
@@ -137,10 +140,17 @@ impl Context {
         deadline: Instant,
     ) -> Result<Reply<E>, Failure> {
         let client = self.client()?.with_deadline(deadline);
-        let deadline = Some(deadline);
-        self.started(&client, deadline, E::METHOD == Method::Get, |client| {
-            client.reply(request)
-        })
+        self.ask(&client, Some(deadline), request)
+    }
+
+    fn ask<E: Endpoint>(
+        &self,
+        client: &Client,
+        deadline: Option<Instant>,
+        request: &E,
+    ) -> Result<Reply<E>, Failure> {
+        let only_reads = E::METHOD == Method::Get;
+        self.started(client, deadline, only_reads, |client| client.reply(request))
     }
 
     /// Asks the daemon with `ask`, once more after starting it when nobody
@@ -200,8 +210,7 @@ impl Context {
     /// asked or read before it is done: another default since, or another
     /// address of a name, does not count.
     pub(crate) fn pinned(&self) -> Result<Self, Failure> {
-        let session = self.send(&ReadSession(SessionQuery::default()))?;
-        Ok(self.of_catalog(session.catalog_url.as_str()))
+        Ok(self.of_catalog(self.session()?.catalog_url.as_str()))
     }
 
     /// Sends a request and shows its answer: the body with `--json`, else the

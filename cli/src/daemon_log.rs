@@ -17,25 +17,16 @@ pub(crate) fn open() -> io::Result<(PathBuf, File)> {
     let dir = locations::state_dir().map_err(io::Error::other)?;
     files::create_private_dir(&dir)?;
     let path = dir.join(state_files::LOG);
-    let log = open_private(&path)?;
+    let log = quilt_trust::open_or_make(&path, Role::State, Access::Append)?;
     Ok((path, log))
-}
-
-/// Opens a file of our own for appending, never through a symlink.
-fn open_private(path: &Path) -> io::Result<File> {
-    Ok(quilt_trust::open_or_make(
-        path,
-        Role::State,
-        Access::Append,
-    )?)
 }
 
 /// The last line the daemon wrote to its log, from `start` on.
 pub(crate) fn last_words(log: &Path, start: u64) -> Option<Quoted> {
     let mut log = File::open(log).ok()?;
     let end = log.metadata().ok()?.len();
-    log.seek(SeekFrom::Start(start.max(end.saturating_sub(TAIL))))
-        .ok()?;
+    let start = SeekFrom::Start(start.max(end.saturating_sub(TAIL)));
+    log.seek(start).ok()?;
     let mut bytes = Vec::new();
     log.take(TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);

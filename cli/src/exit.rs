@@ -28,38 +28,23 @@ pub(crate) const NO_PROGRAM: u8 = 127;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a command did not do what it was asked: what failed, then what to run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Failure {
     code: u8,
     what: Option<String>,
     hint: Option<Command>,
-    /// What the user may agree to, so that it does not fail.
-    question: Option<Question>,
     /// What the daemon said, as it said it.
     problem: Option<Box<Problem>>,
     /// The catalog it is about, where that is not the one of every command.
-    catalog: Option<String>,
-}
-
-/// What somebody at a terminal can be asked.
-#[derive(Debug)]
-enum Question {
-    /// Whether this is the registry.
-    Registry(RegistryHost),
-    /// Whether it shall be this catalog.
-    Catalog(CatalogUrl),
+    pub(crate) catalog: Option<String>,
 }
 
 impl Failure {
     /// A failure with a line for the user.
     pub(crate) fn new(code: u8, what: impl fmt::Display) -> Self {
         Self {
-            code,
             what: Some(what.to_string()),
-            hint: None,
-            question: None,
-            problem: None,
-            catalog: None,
+            ..Self::quiet(code)
         }
     }
 
@@ -67,25 +52,19 @@ impl Failure {
     pub(crate) fn quiet(code: u8) -> Self {
         Self {
             code,
-            what: None,
-            hint: None,
-            question: None,
-            problem: None,
-            catalog: None,
-        }
-    }
-
-    /// The same failure, as the daemon said it.
-    fn said(self, problem: Problem) -> Self {
-        Self {
-            problem: Some(Box::new(problem)),
-            ..self
+            ..Self::default()
         }
     }
 
     /// The same failure with the command that mends it.
     pub(crate) fn hint(self, command: impl Into<Command>) -> Self {
         let hint = Some(command.into());
+        Self { hint, ..self }
+    }
+
+    /// The same failure with another command that mends it, where there is one.
+    pub(crate) fn hint_if(self, command: Option<Command>) -> Self {
+        let hint = command.or(self.hint);
         Self { hint, ..self }
     }
 
@@ -108,26 +87,18 @@ impl Failure {
     pub(crate) fn untyped(self, again: Command) -> Self {
         const TYPED: &str = "quiltctl login --api-key";
         let is_typed = |hint: &Command| {
-            let rest = hint.to_string();
-            let rest = rest.strip_prefix(TYPED).map(str::to_owned);
+            let line = hint.to_string();
+            let rest = line.strip_prefix(TYPED);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
-        if self.hint.as_ref().is_some_and(is_typed) {
-            self.hint(again)
-        } else {
-            self
-        }
+        let is_typed = self.hint.as_ref().is_some_and(is_typed);
+        self.hint_if(is_typed.then_some(again))
     }
 
     /// The same failure of what was for `catalog`: so is what it names to run.
     pub(crate) fn about(self, catalog: Option<&str>) -> Self {
         let catalog = catalog.map(str::to_owned).or(self.catalog);
         Self { catalog, ..self }
-    }
-
-    /// The catalog it is about.
-    pub(crate) fn catalog(&self) -> Option<&str> {
-        self.catalog.as_deref()
     }
 
     /// What to run.
@@ -145,30 +116,30 @@ impl Failure {
         self.what.as_deref().unwrap_or_default()
     }
 
-    /// The host that has to be agreed to as the registry's.
+    /// The host that has to be agreed to as the registry's, where that is why it
+    /// failed.
     pub(crate) fn registry_host(&self) -> Option<&RegistryHost> {
-        match &self.question {
-            Some(Question::Registry(host)) => Some(host),
-            _ => None,
-        }
+        let problem = self.problem_of(&ErrorCode::RegistryChanged)?;
+        problem.registry_host.as_ref()
     }
 
-    /// The catalog that the one named says it is.
+    /// The catalog that the one named says it is, where that is why it failed.
     pub(crate) fn other_catalog(&self) -> Option<&CatalogUrl> {
-        match &self.question {
-            Some(Question::Catalog(catalog)) => Some(catalog),
-            _ => None,
-        }
+        let problem = self.problem_of(&ErrorCode::OtherCatalog)?;
+        problem.catalog_url.as_deref()
+    }
+
+    fn problem_of(&self, code: &ErrorCode) -> Option<&Problem> {
+        self.problem.as_deref().filter(|said| said.code == *code)
     }
 
     /// The failure as the API says one.
     pub(crate) fn problem(&self) -> Problem {
-        let mut problem = if let Some(problem) = &self.problem {
-            (**problem).clone()
-        } else {
+        let own = || {
             let (status, code) = kind(self.code);
             Problem::new(status, code, "")
         };
+        let mut problem = self.problem.as_deref().cloned().unwrap_or_else(own);
         problem.detail = terminal_safe::error_line(self.what());
         problem.hint.clone_from(&self.hint);
         problem
@@ -182,60 +153,46 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = self.what.as_deref().unwrap_or_default();
-        f.write_str(&sentence(
-            &terminal_safe::error_line(what),
-            self.hint.as_ref(),
-        ))
+        let what = terminal_safe::error_line(self.what());
+        f.write_str(&sentence(&what, self.hint.as_ref()))
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Problem(problem) => Self::from(*problem),
-            Error::InvalidAnswer(_) => Self::new(UNEXPECTED, error).hint("quiltctl daemon restart"),
+        let hint = match &error {
+            Error::Problem(problem) => return Self::from((**problem).clone()),
+            Error::InvalidAnswer(_) => {
+                return Self::new(UNEXPECTED, error).hint("quiltctl daemon restart");
+            }
             Error::ForeignSocket { uid, .. } => {
                 // Root with the home of a user is to be that user.
                 let home = || quilt_trust::of_others().map(|(_, command)| command);
-                let hint = quilt_trust::as_owner(uid).or_else(home);
-                let hint = hint.unwrap_or_else(|| "quiltctl --socket PATH daemon start".into());
-                Self::new(DAEMON, error).hint(hint)
+                let hint = quilt_trust::as_owner(*uid).or_else(home);
+                hint.unwrap_or_else(|| "quiltctl --socket PATH daemon start".into())
             }
-            Error::Nobody { .. } => {
-                let hint = Distrust::Nobody.remedy();
-                Self::new(DAEMON, error).hint(hint)
+            Error::Nobody { .. } => Distrust::Nobody.remedy(),
+            Error::Unreachable { source, .. } if source.kind() == ErrorKind::InvalidFilename => {
+                IN_HOME.into()
             }
-            Error::Unreachable { ref source, .. }
-                if source.kind() == ErrorKind::InvalidFilename =>
+            Error::Unreachable { socket, source }
+                if source.kind() == ErrorKind::PermissionDenied =>
             {
-                let hint = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
-                Self::new(DAEMON, error).hint(hint)
+                past_others(socket)
             }
-            Error::Unreachable {
-                ref socket,
-                ref source,
-            } if source.kind() == ErrorKind::PermissionDenied => {
-                let hint = past_others(socket);
-                Self::new(DAEMON, error).hint(hint)
+            Error::Stopped { pid } => Command::of("kill -CONT").operand(pid),
+            // Where it was looked for: also where only this call was told of that place.
+            Error::Unreachable { socket, .. } if error.is_absent() => {
+                Command::to_daemon(Some(socket), "daemon start")
             }
-            Error::Stopped { pid } => {
-                Self::new(DAEMON, error).hint(Command::of("kill -CONT").operand(pid))
-            }
-            Error::Unreachable { ref socket, .. } if error.is_absent() => {
-                let hint = start(socket);
-                Self::new(DAEMON, error).hint(hint)
-            }
-            error => Self::new(DAEMON, error).hint("quiltctl daemon restart"),
-        }
+            _ => "quiltctl daemon restart".into(),
+        };
+        Self::new(DAEMON, error).hint(hint)
     }
 }
 
-/// Starts a daemon where one was looked for: also where only this call was told
-/// of that place.
-fn start(socket: &Path) -> Command {
-    Command::to_daemon(Some(socket), "daemon start")
-}
+/// Starts a daemon in a place that is this user's.
+const IN_HOME: &str = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
 
 /// Whether a text looks like a key or a token.
 pub(crate) fn may_be_secret(text: &str) -> bool {
@@ -245,16 +202,13 @@ pub(crate) fn may_be_secret(text: &str) -> bool {
 /// What helps where the way to a socket is closed: another user's daemon serves
 /// nobody else, so one's own is needed, or to be that user.
 fn past_others(socket: &Path) -> Command {
-    let owner = socket
-        .ancestors()
-        .find_map(|place| place.symlink_metadata().ok())
-        .map(|found| found.uid());
-    if let Some(command) = owner.and_then(quilt_trust::as_owner) {
+    let mut places = socket.ancestors();
+    let nearest = places.find_map(|place| place.symlink_metadata().ok());
+    if let Some(command) = nearest.and_then(|found| quilt_trust::as_owner(found.uid())) {
         return command;
     }
-    if let Some((_, command)) =
-        quilt_trust::of_others().filter(|(home, _)| socket.starts_with(home))
-    {
+    let others = quilt_trust::of_others().filter(|(home, _)| socket.starts_with(home));
+    if let Some((_, command)) = others {
         return command;
     }
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -265,7 +219,7 @@ fn past_others(socket: &Path) -> Command {
     } else if runtime.is_some_and(|dir| !dir.is_empty()) {
         "unset XDG_RUNTIME_DIR && quiltctl daemon start".into()
     } else {
-        "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start".into()
+        IN_HOME.into()
     }
 }
 
@@ -278,20 +232,12 @@ impl From<NoHome> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let hint = default_hint(&problem.code).map(Command::of);
-        let question = match problem.code {
-            ErrorCode::RegistryChanged => problem.registry_host.clone().map(Question::Registry),
-            ErrorCode::OtherCatalog => {
-                let other = problem.catalog_url.clone();
-                other.map(|url| Question::Catalog(*url))
-            }
-            _ => None,
-        };
+        let failure = Self::new(problem.code.exit_code(), &problem.detail);
         Self {
             hint: problem.hint.clone().or(hint),
-            question,
-            ..Self::new(problem.code.exit_code(), &problem.detail)
+            problem: Some(Box::new(problem)),
+            ..failure
         }
-        .said(problem)
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-use quilt_proto::{locations, quoted, state_files};
-use quilt_trust::Distrust;
+use quilt_proto::{quoted, state_files};
+use quilt_trust::{Access, Distrust, Role};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
@@ -25,12 +25,6 @@ pub(crate) fn may_write<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result
     paths
         .into_iter()
         .try_for_each(|path| quilt_trust::check(path).map_err(|distrust| distrusted(&distrust)))
-}
-
-/// Passes if this program may leave files where the daemon keeps its own.
-pub(crate) fn may_keep_state() -> Result<(), Failure> {
-    let dir = locations::state_dir()?;
-    may_write([dir.as_path()])
 }
 
 /// Why nothing is written, and what mends it.
@@ -84,6 +78,17 @@ pub(crate) fn text(path: &Path) -> Option<String> {
     String::from_utf8(read(path).ok()??).ok()
 }
 
+/// What is in a file of this program's own, which nobody else may have written;
+/// nothing where there is none.
+pub(crate) fn read_state(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(mut file) = quilt_trust::open(path, Role::State, Access::Read)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
 /// The first `most` bytes of a file that the user named. A pipe is read as well,
 /// as programs for secrets offer them, and said to be waited for.
 pub(crate) fn read_named(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>>> {
@@ -101,19 +106,19 @@ pub(crate) fn read_named(path: &Path, most: u64) -> io::Result<Zeroizing<Vec<u8>
 /// Replaces a file's content: whoever reads it, now or after a crash, sees the
 /// old or the new one. Owner, group, mode, access control list and a symlink in
 /// its place are kept, or others get nothing; a new file is for this user only.
+/// Its directory is made where there is none.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     replace_if(path, content, || Ok(true)).map(drop)
 }
 
 /// The same unless another program has changed the file since `before` was in
 /// it, as far as that can be told: nothing is replaced then, and the answer is
-/// false. Its directory is made where there is none.
+/// false.
 pub(crate) fn replace_unchanged(
     path: &Path,
     content: &[u8],
     before: Option<&[u8]>,
 ) -> io::Result<bool> {
-    path.parent().map_or(Ok(()), create_private_dir)?;
     replace_if(path, content, || Ok(read(path)?.as_deref() == before))
 }
 
@@ -144,6 +149,7 @@ fn replace_if(
     content: &[u8],
     is_wanted: impl FnOnce() -> io::Result<bool>,
 ) -> io::Result<bool> {
+    path.parent().map_or(Ok(()), create_private_dir)?;
     let target = quilt_trust::locate(path)?;
     if target.exists() && !target.is_file() {
         return Err(io::Error::other("not a file"));

@@ -9,20 +9,15 @@ use crate::global::Global;
 
 /// The command, where these arguments are plainly a valid use of it.
 pub(crate) fn parse(args: &[OsString]) -> Option<(Global, Args)> {
-    let Arguments {
-        profile,
-        catalog,
-        socket,
-        json,
-        no_autostart,
-    } = Arguments::parse(args)?;
+    let asked = Arguments::parse(args)?;
     let global = Global {
-        json,
-        catalog,
-        socket,
-        no_autostart,
+        json: asked.json,
+        catalog: asked.catalog,
+        socket: asked.socket,
+        no_autostart: asked.no_autostart,
         ..Global::default()
     };
+    let profile = asked.profile;
     Some((global, Args { profile }))
 }
 

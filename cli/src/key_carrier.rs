@@ -29,7 +29,8 @@ const MAX_SAID: u64 = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct KeyCarrier {
     catalogs: Vec<CatalogUrl>,
-    comes_again: bool,
+    /// Whether a service manager starts the next daemon by itself.
+    pub(crate) comes_again: bool,
     process: Option<(Child, BufReader<std::io::Take<ChildStdout>>)>,
 }
 
@@ -61,16 +62,10 @@ impl KeyCarrier {
             return carrier;
         };
         carrier.catalogs.clone_from(&offer.catalogs);
-        match carrier.start(&offer, Path::new(socket)) {
-            Ok(()) => {}
-            Err(why) => carrier.warn(&why),
+        if let Err(why) = carrier.start(&offer, Path::new(socket)) {
+            carrier.warn(&why);
         }
         carrier
-    }
-
-    /// Whether a service manager starts the next daemon by itself.
-    pub(crate) fn comes_again(&self) -> bool {
-        self.comes_again
     }
 
     fn start(&mut self, offer: &KeyOffer, socket: &Path) -> Result<(), String> {
@@ -86,7 +81,7 @@ impl KeyCarrier {
         programs::check(&program).map_err(|distrust| distrust.to_string())?;
         let mut command = Command::new(&program);
         start::withhold(&mut command);
-        let child = command
+        let mut child = command
             .arg(CARRY_KEYS)
             .arg(socket)
             .current_dir("/")
@@ -95,21 +90,15 @@ impl KeyCarrier {
             .stderr(Stdio::piped())
             // Ctrl-C in the terminal is not for it.
             .process_group(0)
-            .spawn();
-        let mut child =
-            child.map_err(|error| format!("cannot start {}: {error}", quoted::path(&program)))?;
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", quoted::path(&program)))?;
         let stdout = child.stdout.take().ok_or("it says nothing")?;
         let mut process = (child, BufReader::new(stdout.take(MAX_SAID)));
         if says(&mut process.1, CARRIED) {
             self.process = Some(process);
             return Ok(());
         }
-        let _ = process.0.kill();
-        let mut words = String::new();
-        let stderr = process.0.stderr.take();
-        let read = stderr.map(|stderr| stderr.take(MAX_SAID).read_to_string(&mut words));
-        let _ = (read, process.0.wait());
-        Err(last_line(&words))
+        Err(last_words(process.0))
     }
 
     /// Waits until the daemon that follows has the keys, and says if it has not.
@@ -121,12 +110,7 @@ impl KeyCarrier {
             let _ = child.wait();
             return;
         }
-        let _ = child.kill();
-        let mut words = String::new();
-        let stderr = child.stderr.take();
-        let read = stderr.map(|stderr| stderr.take(MAX_SAID).read_to_string(&mut words));
-        let _ = (read, child.wait());
-        self.warn(&last_line(&words));
+        self.warn(&last_words(child));
     }
 
     fn warn(&self, why: &str) {
@@ -157,8 +141,13 @@ fn says(stdout: &mut BufReader<std::io::Take<ChildStdout>>, wanted: &str) -> boo
     }
 }
 
-/// The last thing a program said, as quoted speech.
-fn last_line(words: &str) -> String {
+/// Ends a program; the last thing it said, as quoted speech.
+fn last_words(mut child: Child) -> String {
+    let _ = child.kill();
+    let mut words = String::new();
+    let stderr = child.stderr.take();
+    let read = stderr.map(|stderr| stderr.take(MAX_SAID).read_to_string(&mut words));
+    let _ = (read, child.wait());
     let line = words.lines().rev().find(|line| !line.trim().is_empty());
     line.map_or_else(
         || "who would carry it said nothing".to_owned(),

@@ -40,13 +40,13 @@ pub(crate) fn environment(name: &str) -> Result<ApiKeySecret, Failure> {
             checked(&value)
         }
         Err(env::VarError::NotPresent) => Err(unset()),
-        Err(env::VarError::NotUnicode(_)) => Err(Failure::new(
-            exit::INPUT,
-            format!(
+        Err(env::VarError::NotUnicode(_)) => {
+            let what = format!(
                 "the environment variable {} is not text",
                 quoted::name(name)
-            ),
-        )),
+            );
+            Err(Failure::new(exit::INPUT, what))
+        }
     }
 }
 

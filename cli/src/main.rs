@@ -107,7 +107,7 @@ fn run(args: &[OsString]) -> Result<(), Failure> {
 fn explained(failure: Failure, context: &Context, args: &[OsString]) -> Failure {
     let failure = catalog_variable::blamed(context, failure);
     let global = context.global();
-    let catalog = failure.catalog().map(str::to_owned);
+    let catalog = failure.catalog.clone();
     let failure = args::about(failure, catalog.as_deref());
     let failure = args::about(failure, global.catalog.as_deref());
     let failure = args::of_typed(failure, args);

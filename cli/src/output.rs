@@ -7,14 +7,12 @@ use quilt_proto::suggested_command::{RUN, sentence};
 use quilt_proto::{Command, terminal_safe};
 pub(crate) use quiltctl_creds::write_all;
 use rustix::io::Errno;
-use rustix::stdio::stdout;
-use rustix::termios::isatty;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
-use crate::look::width;
+use crate::look::{self, width};
 
 /// The most characters of a line or a cell of a result.
 const MAX_TEXT: usize = 6000;
@@ -30,10 +28,8 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 pub(crate) fn unwritten(error: Errno) -> Failure {
-    Failure::new(
-        exit::UNEXPECTED,
-        format!("cannot write the result: {error}"),
-    )
+    let what = format!("cannot write the result: {error}");
+    Failure::new(exit::UNEXPECTED, what)
 }
 
 /// Writes one line of text that may come from elsewhere to stdout.
@@ -73,7 +69,7 @@ pub(crate) fn json_line(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
 /// JSON as it is, but for a terminal, which it must not steer: there it is
 /// written with escapes.
 pub(crate) fn shown_json(json: &str) -> Zeroizing<String> {
-    Zeroizing::new(if isatty(stdout()) {
+    Zeroizing::new(if look::is_seen() {
         terminal_safe::json_for_terminal(json)
     } else {
         json.to_owned()
@@ -82,11 +78,8 @@ pub(crate) fn shown_json(json: &str) -> Zeroizing<String> {
 
 /// Says something to the person in front of the terminal.
 pub(crate) fn note(text: impl Display) {
-    remark(&on_screen(
-        &clean(&text.to_string()),
-        None,
-        width::of_stderr(),
-    ));
+    let text = clean(&text.to_string());
+    remark(&on_screen(&text, None, width::of_stderr()));
 }
 
 /// Says what somebody copies: never broken.

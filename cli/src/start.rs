@@ -247,20 +247,18 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
         Some(stdout) => announcement(stdout, deadline),
         None => Ok(Announced::Nothing),
     };
+    if announced.is_ok() {
+        // Only the copy in between is waited for; it ended long ago.
+        let _ = child.wait();
+    }
     match announced {
-        Ok(Announced::Listening) => {
-            // Only the copy in between is waited for; it ended long ago.
-            let _ = child.wait();
-            Ok(())
-        }
+        Ok(Announced::Listening) => Ok(()),
         Ok(Announced::Failed(problem)) => {
-            let _ = child.wait();
             let what = format!("quiltd did not start: {}", problem.detail);
             let hint = way_back(place).or(problem.hint).unwrap_or(read_log);
             Err(Failure::new(exit::DAEMON, what).hint(hint))
         }
         Ok(Announced::Nothing) => {
-            let _ = child.wait();
             let words = daemon_log::last_words(&path, log_start);
             let words =
                 words.map_or_else(|| "it said nothing".to_owned(), |words| words.to_string());

@@ -32,9 +32,8 @@ pub(crate) fn explain(client: &Client, failure: Failure) -> Failure {
     let health = client.clone().with_timeout(TIMEOUT).send(&ReadHealth);
     match health.ok().and_then(|health| difference(&health.version)) {
         Some(difference) => {
-            let code = failure.code();
-            let (what, _) = failure.apart();
-            Failure::new(code, format!("{what} ({difference})")).hint("quiltctl daemon restart")
+            let what = format!("{} ({difference})", failure.what());
+            Failure::new(failure.code(), what).hint("quiltctl daemon restart")
         }
         None => failure,
     }

@@ -109,33 +109,22 @@ async fn wait(athena: &Client, id: &str) -> Result<(), Failure> {
                 let reason = reason.as_deref().map(Quoted::new);
                 let reason = Reason::theirs_or(reason, "it gave no reason");
                 let line = format!("Athena did not finish the query: {reason}");
-                return Err(Failure::new(
-                    6,
-                    line,
-                    "quiltctl admin audit-trail --print-sql",
-                ));
+                let hint = "quiltctl admin audit-trail --print-sql";
+                return Err(Failure::new(exit_code::REFUSED, line, hint));
             }
             _ => {}
         }
         let seconds = started.elapsed().as_secs();
         if started.elapsed() > TIMEOUT {
-            let line = format!(
-                "the query {} is not done after {seconds} s",
-                quoted::name(id)
-            );
-            return Err(Failure::new(
-                exit_code::UPSTREAM,
-                line,
-                "quiltctl admin audit-trail --days 1",
-            ));
+            let id = quoted::name(id);
+            let line = format!("the query {id} is not done after {seconds} s");
+            let hint = "quiltctl admin audit-trail --days 1";
+            return Err(Failure::new(exit_code::UPSTREAM, line, hint));
         }
         let state = state.map(|state| state.as_str().to_lowercase());
-        if said != Some(seconds) {
-            note(format_args!(
-                "{} for {seconds} s…",
-                state.unwrap_or_default()
-            ));
-            said = Some(seconds);
+        if said.replace(seconds) != Some(seconds) {
+            let state = state.unwrap_or_default();
+            note(format_args!("{state} for {seconds} s…"));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);

@@ -10,6 +10,9 @@ use quilt_client::Error;
 use quilt_proto::suggested_command::{Command, sentence};
 use quilt_proto::{NetworkFailure, Problem, Quoted, Reason, exit_code, quoted, terminal_safe};
 
+/// Shows as whom AWS is asked.
+const WHO: &str = "aws sts get-caller-identity";
+
 /// Why it did not come about.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -50,11 +53,8 @@ impl Failure {
                     .words("AWS_ENDPOINT_URL_SECRETS_MANAGER AWS_ENDPOINT_URL_ATHENA"),
                 _ => failure.remedy(origin.as_ref()),
             };
-            return Self::new(
-                exit_code::UPSTREAM,
-                format!("{what}: {whom} {failure}"),
-                hint,
-            );
+            let line = format!("{what}: {whom} {failure}");
+            return Self::new(exit_code::UPSTREAM, line, hint);
         }
         let Some(service) = error.as_service_error() else {
             let reason = match error {
@@ -64,11 +64,8 @@ impl Failure {
                 SdkError::DispatchFailure(_) => causes(error).to_string(),
                 _ => "AWS gave an answer that is not its own".to_owned(),
             };
-            return Self::new(
-                exit_code::UPSTREAM,
-                format!("{what}: {reason}"),
-                "aws sts get-caller-identity",
-            );
+            let line = format!("{what}: {reason}");
+            return Self::new(exit_code::UPSTREAM, line, WHO);
         };
         let kind = service.code().unwrap_or("an error");
         let message = Reason::theirs_or(service.message().map(Quoted::new), "no reason given");
@@ -81,7 +78,7 @@ impl Failure {
             _ => exit_code::REFUSED,
         };
         let line = format!("{what}: AWS answered {}: {message}", quoted::name(kind));
-        Self::new(code, line, "aws sts get-caller-identity")
+        Self::new(code, line, WHO)
     }
 }
 

@@ -16,7 +16,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use quilt_client::Client;
-use quilt_proto::{CatalogUrl, RegistryHost};
 use zeroizing_alloc::ZeroAlloc;
 
 use crate::failure::Failure;
@@ -50,13 +49,8 @@ enum Task {
     UseSecret {
         #[command(flatten)]
         daemon: Daemon,
-        #[arg(long)]
-        id: String,
-        #[arg(long)]
-        accept_registry: Option<RegistryHost>,
-        /// The catalog that is meant where none is named
-        #[arg(long)]
-        default_catalog: Option<CatalogUrl>,
+        #[command(flatten)]
+        handover: secret::Handover,
     },
     /// Run a query with the session's AWS credentials
     Athena {
@@ -89,18 +83,7 @@ fn main() -> ExitCode {
 
 async fn run(task: Task) -> Result<(), Failure> {
     match task {
-        Task::UseSecret {
-            daemon,
-            id,
-            accept_registry,
-            default_catalog,
-        } => {
-            let meant = secret::Meant {
-                accept_registry,
-                default_catalog,
-            };
-            secret::use_it(&daemon, &id, meant).await
-        }
+        Task::UseSecret { daemon, handover } => secret::use_it(&daemon, handover).await,
         Task::Athena { daemon, query } => athena::run(&daemon, &query).await,
     }
 }

@@ -17,11 +17,8 @@ pub(crate) async fn workgroup(athena: &Client) -> Result<String, Failure> {
     let mut pages = athena.list_work_groups().into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| Failure::aws("cannot list Athena's workgroups", &error))?;
-        names.extend(
-            page.work_groups()
-                .iter()
-                .filter_map(|group| group.name().map(str::to_owned)),
-        );
+        let groups = page.work_groups.unwrap_or_default().into_iter();
+        names.extend(groups.filter_map(|group| group.name));
     }
     names.retain(|name| name.to_lowercase().ends_with("-audit"));
     one(names, "workgroup")
@@ -30,18 +27,16 @@ pub(crate) async fn workgroup(athena: &Client) -> Result<String, Failure> {
 /// The database, where there is exactly one that could be it.
 pub(crate) async fn database(athena: &Client) -> Result<String, Failure> {
     let mut names = Vec::new();
-    let mut pages = athena
+    let mut databases = athena
         .list_databases()
         .catalog_name(DATA_CATALOG)
         .into_paginator()
+        .items()
         .send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| Failure::aws("cannot list Athena's databases", &error))?;
-        names.extend(
-            page.database_list()
-                .iter()
-                .map(|database| database.name().to_owned()),
-        );
+    while let Some(database) = databases.next().await {
+        let database =
+            database.map_err(|error| Failure::aws("cannot list Athena's databases", &error))?;
+        names.push(database.name);
     }
     names.retain(|name| {
         let name = name.to_lowercase().replace(['-', '_'], "");
@@ -59,14 +54,9 @@ fn one(mut names: Vec<String>, what: &str) -> Result<String, Failure> {
         }
         (Some(name), false) => {
             names.push(name);
-            let shown: Vec<_> = names
-                .iter()
-                .map(|name| quoted::name(name).to_string())
-                .collect();
-            let line = format!(
-                "several {what}s could be the audit trail's: {}",
-                shown.join(", ")
-            );
+            let shown = names.iter().map(|name| quoted::name(name).to_string());
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            let line = format!("several {what}s could be the audit trail's: {shown}");
             Err(Failure::new(exit_code::INPUT, line, naming(what)))
         }
     }

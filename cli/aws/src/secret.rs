@@ -17,35 +17,39 @@ struct Fields {
     key: Option<Secret>,
 }
 
-/// Where a key may go, as the user saw it before it was read.
-pub(crate) struct Meant {
-    pub(crate) accept_registry: Option<RegistryHost>,
-    pub(crate) default_catalog: Option<CatalogUrl>,
+/// Which secret, and where it may go, as the user saw it before it was read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Handover {
+    #[arg(long)]
+    id: String,
+    #[arg(long)]
+    accept_registry: Option<RegistryHost>,
+    /// The catalog that is meant where none is named
+    #[arg(long)]
+    default_catalog: Option<CatalogUrl>,
 }
 
-pub(crate) async fn use_it(daemon: &Daemon, id: &str, meant: Meant) -> Result<(), Failure> {
+pub(crate) async fn use_it(daemon: &Daemon, handover: Handover) -> Result<(), Failure> {
+    let id = &handover.id;
     let key = read(id).await?.secret().clone();
     let session = daemon
         .client()?
         .send(&UseApiKey(ApiKeyHandover {
             key,
-            accept_registry: meant.accept_registry,
-            default_catalog: meant.default_catalog,
+            accept_registry: handover.accept_registry,
+            default_catalog: handover.default_catalog,
         }))
         .await
         .map_err(|error| again(error, daemon, id))?;
     if let Some(problem) = &session.status.last_error {
         note(format_args!("warning: {problem}"));
     }
-    if !daemon.json {
-        session.welcome().into_iter().for_each(note);
+    if daemon.json {
+        let body = serde_json::to_string(&session).map_err(Failure::unexpected)?;
+        return print(&shown_json(body));
     }
-    let text = if daemon.json {
-        shown_json(serde_json::to_string(&session).map_err(Failure::unexpected)?)
-    } else {
-        one_line(session.catalog_url.as_str())
-    };
-    print(&text)
+    session.welcome().into_iter().for_each(note);
+    print(&one_line(session.catalog_url.as_str()))
 }
 
 /// Whoever has to agree to a registry first can run this very command again.

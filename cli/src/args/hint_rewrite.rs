@@ -16,41 +16,27 @@ use crate::global::NAME;
 /// run.
 pub(crate) fn about(failure: Failure, catalog: Option<&str>) -> Failure {
     let catalog = catalog.filter(|catalog| is_shown(catalog));
-    match (failure.advice(), catalog) {
-        (Some(hint), Some(catalog)) if lacks_catalog(&hint.to_string()) => {
-            let hint = hint.clone().option("--catalog", catalog);
-            failure.hint(hint)
-        }
-        _ => failure,
-    }
+    let hint = failure.advice().zip(catalog);
+    let hint = hint.filter(|(hint, _)| lacks_catalog(&hint.to_string()));
+    let there = hint.map(|(hint, catalog)| hint.clone().option("--catalog", catalog));
+    failure.hint_if(there)
 }
 
 /// The same failure of a run that looked for the daemon in this place: so
 /// does what it names to run.
 pub(crate) fn at(failure: Failure, socket: Option<&Path>) -> Failure {
-    match (failure.advice(), socket) {
-        (Some(hint), Some(socket)) if lacks_socket(&hint.to_string()) => {
-            let there = hint.clone().path_option("--socket", socket);
-            if names_socket(&there.to_string()) {
-                failure.hint(there)
-            } else {
-                failure
-            }
-        }
-        _ => failure,
-    }
+    let hint = failure.advice().zip(socket);
+    let hint = hint.filter(|(hint, _)| lacks_socket(&hint.to_string()));
+    let there = hint.map(|(hint, socket)| hint.clone().path_option("--socket", socket));
+    failure.hint_if(there.filter(|there| names_socket(&there.to_string())))
 }
 
 /// The same failure of what was typed: where that is to be run once more,
 /// its options stay; where a login is, a key at hand will do.
 pub(crate) fn of_typed(failure: Failure, typed: &[OsString]) -> Failure {
-    let kept = failure
-        .advice()
-        .and_then(|hint| keeping_options(hint, typed));
-    key_at_hand::offered(match kept {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    })
+    let hint = failure.advice();
+    let kept = hint.and_then(|hint| keeping_options(hint, typed));
+    key_at_hand::offered(failure.hint_if(kept))
 }
 
 /// Whether a text that was given as a catalog may be one. What is not is

@@ -51,12 +51,10 @@ pub(super) fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
     };
     let typed = context(ContextKind::InvalidSubcommand);
     if typed.as_deref() == Some("version") {
-        let what = what.unwrap_or_default();
-        return Failure::new(exit::USAGE, what).hint("quiltctl --version");
+        return Failure::new(exit::USAGE, what.unwrap_or_default()).hint("quiltctl --version");
     }
     if let Some(hint) = typed.and_then(|typed| meant.instead_of(&typed)) {
-        let what = what.unwrap_or_default() + &below;
-        return Failure::new(exit::USAGE, what).hint(hint);
+        return Failure::new(exit::USAGE, what.unwrap_or_default() + &below).hint(hint);
     }
     let suggestion = context(ContextKind::SuggestedSubcommand)
         .or_else(|| context(ContextKind::SuggestedArg))
@@ -75,14 +73,10 @@ pub(super) fn usage_failure(error: &clap::Error, args: &[OsString]) -> Failure {
         }
     });
     let what = what + &suggestion.unwrap_or_default() + &known + &below;
-    let failure = Failure::new(exit::USAGE, what);
-    match meant
-        .choices()
-        .filter(|_| error.kind() == ErrorKind::MissingRequiredArgument)
-    {
-        Some(choices) => failure.hint(choices),
-        None => failure.hint(meant.help()),
-    }
+    let is_missing = error.kind() == ErrorKind::MissingRequiredArgument;
+    let choices = meant.choices().filter(|_| is_missing);
+    let hint = choices.map_or_else(|| meant.help(), Into::into);
+    Failure::new(exit::USAGE, what).hint(hint)
 }
 
 /// What programs of this kind call what is called otherwise here.
@@ -189,25 +183,20 @@ impl Meant {
 
     /// The command that shows what a missing argument may be.
     fn choices(&self) -> Option<&'static str> {
-        const CHOICES: &[(&[&str], &str)] = &[
-            (&["use"], "quiltctl status"),
-            (&["role", "switch"], "quiltctl role list"),
-            (&["api-keys", "get"], "quiltctl api-keys list"),
-            (&["api-keys", "revoke"], "quiltctl api-keys list"),
-            (&["api-keys", "rotate"], "quiltctl api-keys list"),
-            (
-                &["admin", "api-keys", "get"],
-                "quiltctl admin api-keys list",
-            ),
-            (
-                &["admin", "api-keys", "revoke"],
-                "quiltctl admin api-keys list",
-            ),
-            (&["grants", "revoke"], "quiltctl grants list"),
-            (&["packages", "versions"], "quiltctl packages list"),
-            (&["packages", "delete"], "quiltctl packages list"),
+        const CHOICES: &[(&str, &str)] = &[
+            ("use", "quiltctl status"),
+            ("role switch", "quiltctl role list"),
+            ("api-keys get", "quiltctl api-keys list"),
+            ("api-keys revoke", "quiltctl api-keys list"),
+            ("api-keys rotate", "quiltctl api-keys list"),
+            ("admin api-keys get", "quiltctl admin api-keys list"),
+            ("admin api-keys revoke", "quiltctl admin api-keys list"),
+            ("grants revoke", "quiltctl grants list"),
+            ("packages versions", "quiltctl packages list"),
+            ("packages delete", "quiltctl packages list"),
         ];
-        let found = CHOICES.iter().find(|(of, _)| *of == self.names);
+        let typed = self.names.join(" ");
+        let found = CHOICES.iter().find(|(of, _)| *of == typed);
         found.map(|(_, command)| *command)
     }
 

@@ -43,9 +43,7 @@ impl Call {
 
     /// What a profile of ours in a configuration file calls.
     pub(crate) fn of_profile(config: &[u8], name: &str) -> Option<Self> {
-        let lines = ini::lines(config);
-        let sections = ini::sections(&lines, name, true);
-        let mut all = sections.iter().copied().flatten().rev();
+        let mut all = ini::profile_lines(config, name, true).into_iter().rev();
         let line = all.find(|line| ini::is_ours(line.text))?;
         Self::parse(&ini::value(line.text))
     }

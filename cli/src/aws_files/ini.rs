@@ -54,6 +54,11 @@ pub(crate) fn sections<'a, 'b>(
         .collect()
 }
 
+/// The lines of all sections of a profile, in their order.
+pub(crate) fn profile_lines<'a>(file: &'a [u8], profile: &str, config: bool) -> Vec<Line<'a>> {
+    sections(&lines(file), profile, config).concat()
+}
+
 /// Every section, each from its header on.
 pub(crate) fn all_sections<'a, 'b>(lines: &'b [Line<'a>]) -> Vec<&'b [Line<'a>]> {
     let starts: Vec<usize> = headers(lines).into_iter().chain([lines.len()]).collect();

@@ -1,6 +1,6 @@
 //! `audit`: which local process got what, when.
 
-use quilt_proto::api::{AuditQuery, ReadAudit, ReadSession, ReadStatus, SessionQuery};
+use quilt_proto::api::{AuditQuery, ReadAudit, ReadStatus};
 use quilt_proto::wire::{Ambiguity, AuditEntry, Finding, FindingCode};
 
 use crate::context::Context;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 /// The entries about the catalog that `--catalog` names.
 fn of_one_catalog(context: &Context, call: &ReadAudit) -> Result<(), Failure> {
     // The daemon knows which one is meant.
-    let about = context.send(&ReadSession(SessionQuery::default()))?;
+    let about = context.session()?;
     let mut entries = context.send(call)?;
     entries.retain(|entry| entry.catalog_url.as_deref() == Some(about.catalog_url.as_str()));
     if context.global().json {

@@ -1,11 +1,9 @@
 //! `config`: the configuration shared with the Python SDK.
 
-use quilt_proto::api::{
-    AcceptRegistry, ReadConfig, ReadGateway, ReadSession, SessionQuery, UpdateConfig,
-};
+use quilt_proto::api::{AcceptRegistry, ReadConfig, ReadGateway, UpdateConfig};
 use quilt_proto::suggested_command::EXAMPLE_CATALOG;
 use quilt_proto::wire::{ConfigUpdate, ConfigValues, RegistryAcceptance};
-use quilt_proto::{Command, RegistryHost, RegistryUrl, python_sdk};
+use quilt_proto::{CatalogUrl, Command, RegistryHost, RegistryUrl, python_sdk};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -60,6 +58,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A value that is text.
+pub(super) fn text<'a>(values: &'a ConfigValues, key: &str) -> Option<&'a str> {
+    values.get(key)?.as_str()
+}
+
+/// The configured catalog.
+pub(super) fn catalog(values: &ConfigValues) -> Option<CatalogUrl> {
+    text(values, python_sdk::NAVIGATOR_URL)?.parse().ok()
+}
+
 /// Agrees to where the registry of a catalog is, whatever is configured.
 fn accept(context: &Context, host: &RegistryHost) -> Result<(), Failure> {
     let accept_registry = host.clone();
@@ -75,11 +83,21 @@ fn accept(context: &Context, host: &RegistryHost) -> Result<(), Failure> {
 
 /// Takes a catalog's configuration over; the values that are configured then.
 pub(super) fn switch(context: &Context, catalog: &str) -> Result<ConfigValues, Failure> {
+    agreeing(context, catalog, |update| context.send(update))
+}
+
+/// Makes the call that takes a catalog's configuration over. Asks where that is
+/// another catalog's, or names another registry than before.
+fn agreeing<T>(
+    context: &Context,
+    catalog: &str,
+    call: impl Fn(&UpdateConfig) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut catalog = catalog.to_owned();
     loop {
-        let update = UpdateConfig(ConfigUpdate::catalog(catalog.clone()));
+        let update = UpdateConfig(ConfigUpdate::catalog(&catalog));
         let asked = context.of_catalog(&catalog);
-        match registry_consent::told(&asked, || context.send(&update)) {
+        match registry_consent::told(&asked, || call(&update)) {
             Err(failure) => catalog = other(failure)?,
             done => return done,
         }
@@ -99,38 +117,27 @@ fn other(failure: Failure) -> Result<String, Failure> {
     }
 }
 
-/// Takes a catalog's configuration over. Asks where that is another catalog's,
-/// or names another registry than before.
+/// Takes a catalog's configuration over, and shows it.
 fn take_over(context: &Context, url: &str, accept: Option<&RegistryHost>) -> Result<(), Failure> {
-    let mut url = url.to_owned();
     if let Some(host) = accept {
-        registry_consent::tell(&context.of_catalog(&url), host.clone())?;
+        registry_consent::tell(&context.of_catalog(url), host.clone())?;
     }
-    loop {
-        let update = UpdateConfig(ConfigUpdate::catalog(&url));
-        let asked = context.of_catalog(&url);
-        let outcome = registry_consent::told(&asked, || {
-            context.print(&update, |values| shown(context, &values))
-        });
-        match outcome {
-            Err(failure) => url = other(failure)?,
-            done => return done,
-        }
-    }
+    agreeing(context, url, |update| {
+        context.print(update, |values| shown(context, &values))
+    })
 }
 
 /// One value set is one value set: quilt3 stays where it was led. Whoever
 /// changes the catalog this way has to know.
 fn tell_where_quilt3_is_led(context: &Context) {
-    let configured = context.send(&ReadConfig).ok();
-    let configured = configured.and_then(|values| values.get(python_sdk::NAVIGATOR_URL).cloned());
+    let configured = context.send(&ReadConfig).unwrap_or_default();
     let Ok(gateway) = context.send(&ReadGateway) else {
         return;
     };
     let Some(led) = gateway.catalog_url else {
         return;
     };
-    if configured.as_ref().and_then(Value::as_str) != Some(led.as_str()) {
+    if text(&configured, python_sdk::NAVIGATOR_URL) != Some(led.as_str()) {
         let what = format!("quilt3 still uses quiltd's session of {led}");
         let again = Command::of("quiltctl setup quilt3")
             .words_if("--without-api-keys", gateway.without_api_keys);
@@ -142,25 +149,16 @@ fn tell_where_quilt3_is_led(context: &Context) {
 /// led through the daemon, that is the daemon. Who calls the stack's own has to
 /// know which that is.
 fn registry_behind(context: &Context, values: &ConfigValues) -> Option<RegistryUrl> {
-    let configured = values
-        .get(python_sdk::REGISTRY_URL)?
-        .as_str()?
-        .trim_end_matches('/');
-    let catalog = values
-        .get(python_sdk::NAVIGATOR_URL)
-        .and_then(Value::as_str)?;
-    let asked = context.of_catalog(catalog);
-    let session = asked.send(&ReadSession(SessionQuery::default())).ok()?;
-    let registry = session.registry_url;
+    let configured = text(values, python_sdk::REGISTRY_URL)?.trim_end_matches('/');
+    let asked = context.of_catalog(text(values, python_sdk::NAVIGATOR_URL)?);
+    let registry = asked.session().ok()?.registry_url;
     registry.filter(|registry| configured != registry.as_str())
 }
 
 /// What is configured now, and whether this shell follows it.
 fn shown(context: &Context, values: &ConfigValues) -> Result<(), Failure> {
     show(values, None)?;
-    let catalog = values
-        .get(python_sdk::NAVIGATOR_URL)
-        .and_then(Value::as_str);
+    let catalog = text(values, python_sdk::NAVIGATOR_URL);
     if catalog.is_some() {
         catalog_variable::tell_of_another_than(context, catalog);
     }

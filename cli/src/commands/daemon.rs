@@ -32,14 +32,11 @@ pub(crate) enum Command {
 }
 
 pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
-    if let Command::Logs(args) = command {
-        return logs::run(context, args);
-    }
-    let client = context.client()?.with_timeout(TIMEOUT);
+    let client = || Ok::<_, Failure>(context.client()?.with_timeout(TIMEOUT));
     match command {
-        Command::Start => start(context, &client),
+        Command::Start => start(context, &client()?),
         Command::Stop => {
-            let stopped = daemon_stop::stop(&client)?;
+            let stopped = daemon_stop::stop(&client()?)?;
             if context.global().json {
                 return output::json(b"{}");
             }
@@ -50,25 +47,27 @@ pub(super) fn run(context: &Context, command: Command) -> Result<(), Failure> {
             });
             Ok(())
         }
-        Command::Restart => {
-            let place = context.place()?;
-            // A service manager starts what it was told to.
-            if !service::is_managed() {
-                start::could_start(&place)?;
-            }
-            let _turn = start::turn_to_restart(&place, Instant::now() + daemon_stop::END_TIMEOUT)?;
-            let keys = KeyCarrier::send_for(&client);
-            if keys.comes_again() {
-                stop_in_unit(context, &client)?;
-            } else {
-                daemon_stop::stop(&client)?;
-            }
-            start(context, &client)?;
-            keys.arrive();
-            Ok(())
-        }
-        Command::Logs(_) => Ok(()),
+        Command::Restart => restart(context, &client()?),
+        Command::Logs(args) => logs::run(context, args),
     }
+}
+
+fn restart(context: &Context, client: &Client) -> Result<(), Failure> {
+    let place = context.place()?;
+    // A service manager starts what it was told to.
+    if !service::is_managed() {
+        start::could_start(&place)?;
+    }
+    let _turn = start::turn_to_restart(&place, Instant::now() + daemon_stop::END_TIMEOUT)?;
+    let keys = KeyCarrier::send_for(client);
+    if keys.comes_again {
+        stop_in_unit(context, client)?;
+    } else {
+        daemon_stop::stop(client)?;
+    }
+    start(context, client)?;
+    keys.arrive();
+    Ok(())
 }
 
 fn start(context: &Context, client: &Client) -> Result<(), Failure> {

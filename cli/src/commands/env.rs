@@ -4,12 +4,13 @@
 use std::fmt::Write;
 use std::io::{IsTerminal, stdout};
 
-use quilt_proto::api::{ReadCredentials, ReadProfiles};
+use quilt_proto::api::ReadCredentials;
 use quilt_proto::aws::{AccessKeyId, NotAws, Region, SecretAccessKey, SessionToken};
 use quilt_proto::wire::CredentialProcess;
 use quilt_proto::{ErrorCode, ProfileName, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::aws_variables::{ACCESS_KEY_ID, EXPIRATION, REGIONS, SECRET_ACCESS_KEY, SESSION_TOKEN};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{aws_variables, output};
@@ -79,11 +80,7 @@ fn print(context: &Context, args: &Args) -> Result<(), Failure> {
         return output::json(reply.body());
     }
     let credentials = Typed::parse(reply.answer()?)?;
-    let profiles = context.send(&ReadProfiles)?;
-    let region = profiles
-        .into_iter()
-        .find(|known| known.name == profile)
-        .and_then(|known| known.region);
+    let region = context.profile(&profile)?.and_then(|known| known.region);
     let region: Option<Region> = region.and_then(|region| region.parse().ok());
     let text = write(args.format, &credentials, region.as_ref());
     if args.format == Format::Json {
@@ -121,26 +118,17 @@ impl Typed {
 /// The variables in order, then what has to go.
 fn write(format: Format, credentials: &Typed, region: Option<&Region>) -> Zeroizing<String> {
     let expiration = credentials.expiration.to_string();
+    let secret = credentials.secret_access_key.secret().expose();
+    let token = credentials.session_token.secret().expose();
     let mut set = vec![
-        (
-            aws_variables::ACCESS_KEY_ID,
-            credentials.access_key_id.as_str(),
-        ),
-        (
-            aws_variables::SECRET_ACCESS_KEY,
-            credentials.secret_access_key.secret().expose(),
-        ),
-        (
-            aws_variables::SESSION_TOKEN,
-            credentials.session_token.secret().expose(),
-        ),
-        (aws_variables::EXPIRATION, &expiration),
+        (ACCESS_KEY_ID, credentials.access_key_id.as_str()),
+        (SECRET_ACCESS_KEY, secret),
+        (SESSION_TOKEN, token),
+        (EXPIRATION, &expiration),
     ];
-    set.extend(
-        region
-            .into_iter()
-            .flat_map(|region| aws_variables::REGIONS.map(|name| (name, region.as_str()))),
-    );
+    if let Some(region) = region {
+        set.extend(REGIONS.map(|name| (name, region.as_str())));
+    }
     let kept = |name: &str| set.iter().any(|(set, _)| *set == name);
     let gone = aws_variables::all().filter(|name| !kept(name));
 

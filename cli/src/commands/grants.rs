@@ -5,7 +5,7 @@ use quilt_proto::api::{ReadStatus, RevokeGrant};
 use quilt_proto::wire::{GrantKind, GrantStatus};
 
 use crate::context::Context;
-use crate::exit::{self, Failure};
+use crate::exit::Failure;
 use crate::look::{Column, Look, Paint, Screen, Span, Table, name};
 use crate::output;
 
@@ -34,9 +34,7 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
 fn list(context: &Context) -> Result<(), Failure> {
     let status = context.of_all_catalogs().send(&ReadStatus)?;
     if context.global().json {
-        let body = serde_json::to_vec(&status.grants)
-            .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
-        return output::json(&body);
+        return output::computed(&status.grants);
     }
     let look = context.look().naming(&status.catalogs);
     screen(&look, &status.grants).print(&look)

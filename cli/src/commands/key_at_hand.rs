@@ -73,8 +73,5 @@ pub(crate) fn offered(failure: Failure) -> Failure {
         exit::INPUT => with_key_at_hand(hint),
         _ => None,
     });
-    match with_key {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    failure.hint_if(with_key)
 }

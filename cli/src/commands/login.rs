@@ -142,12 +142,7 @@ fn again(context: &Context) -> Command {
 
 /// The same with a code, where browsers stay closed if they were to.
 fn by_code(context: &Context, args: &Args) -> Command {
-    let login = again(context);
-    if args.no_browser {
-        login.words("--no-browser")
-    } else {
-        login
-    }
+    again(context).words_if("--no-browser", args.no_browser)
 }
 
 /// A login of the catalog that is named.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use quilt_proto::api::{Logout, LogoutQuery, ReadSession, SessionQuery};
+use quilt_proto::api::{Logout, LogoutQuery};
 use quilt_proto::state_files::SESSIONS;
 use quilt_proto::wire::{LoggedOut, SessionState};
 use quilt_proto::{Command, is_state_file, locations};
@@ -45,7 +45,7 @@ fn tell_of_unrevoked(left: &LoggedOut) {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Whose it is and whether there is one can be asked only before.
-    let ask = || context.send(&ReadSession(SessionQuery::default())).ok();
+    let ask = || context.session().ok();
     let is_asked = !args.all && !context.global().json;
     let session = is_asked.then(ask).flatten();
     // Of whom it was asked who they are.

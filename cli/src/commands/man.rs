@@ -5,13 +5,10 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use rustix::stdio::stdout;
-use rustix::termios::isatty;
-
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::help::man;
-use crate::{files, output, programs};
+use crate::{files, look, output, programs};
 
 /// Which page.
 #[derive(Debug, clap::Args)]
@@ -54,11 +51,10 @@ pub(super) fn run(context: &Context, args: &Args, program: clap::Command) -> Res
             Failure::new(exit::USAGE, what).hint("quiltctl --help")
         })?;
     }
-    let more = command.get_after_long_help().map(ToString::to_string);
     let mut page = Vec::new();
-    man::write(command, &args.command.join(" "), more.as_deref(), &mut page)
+    man::write(command, &args.command.join(" "), &mut page)
         .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
-    if isatty(stdout()) && read_by_man(&page) {
+    if look::is_seen() && read_by_man(&page) {
         return Ok(());
     }
     output::bytes(&page)

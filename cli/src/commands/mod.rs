@@ -149,9 +149,7 @@ impl Command {
             | Self::Watch => false,
         }
     }
-}
 
-impl Command {
     /// Whether a daemon has part in it, and so has its place.
     pub(crate) fn asks_a_daemon(&self) -> bool {
         !matches!(

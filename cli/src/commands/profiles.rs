@@ -60,12 +60,8 @@ fn screen(look: &Look, profiles: &[ProfileStatus], file: &str) -> Screen {
     screen.table(table);
     for profile in profiles {
         if let Some(error) = &profile.last_error {
-            let line = Line::default().with(look.mark(Symbol::Bad)).with(" ");
-            screen.line(
-                line.with(name(profile.name.as_str()))
-                    .with(": ")
-                    .with(says(error)),
-            );
+            let line = Line::marked(0, look, Symbol::Bad).with(name(profile.name.as_str()));
+            screen.line(line.with(": ").with(says(error)));
         }
     }
     if profiles.len() < 2 {

@@ -41,18 +41,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     // Nothing is started for what was never there.
     let is_kept = is_kept(context)?;
     if is_kept {
-        done.push((
-            "quilt3",
-            all.send(&UndoGateway).map(|gateway| gateway.changed),
-        ));
+        let undone = all.send(&UndoGateway).map(|gateway| gateway.changed);
+        done.push(("quilt3", undone));
     }
-    done.push(("AWS programs", setup::undo_aws()));
-    done.push(("shell completion", setup::undo_completions()));
+    done.push(("AWS programs", setup::aws::undo_all()));
+    done.push(("shell completion", setup::completions::undo_all()));
     if args.state && is_kept {
-        done.push((
-            "logins and the keys in use",
-            all.send(&Logout(LogoutQuery { all: true })).map(|_| true),
-        ));
+        let ended = all.send(&Logout(LogoutQuery { all: true })).map(|_| true);
+        done.push(("logins and the keys in use", ended));
     }
     done.push(("the service", setup::service::undo_service()));
     let client = context.client()?;
@@ -87,13 +83,12 @@ fn report(
     if let Some(failure) = failed {
         let what = "not everything could be undone; the rest was";
         let again = Command::of("quiltctl uninstall").words_if("--state", args.state);
-        let (code, (_, hint)) = (failure.code(), failure.apart());
+        let hint = failure.advice().cloned();
         let hint = hint.unwrap_or_else(|| again.words("--yes"));
-        return Err(Failure::new(code, what).hint(hint));
+        return Err(Failure::new(failure.code(), what).hint(hint));
     }
     if context.global().json {
-        let body = serde_json::json!({ "undone": undone });
-        return output::json(body.to_string().as_bytes());
+        return output::computed(&serde_json::json!({ "undone": undone }));
     }
     if undone.is_empty() {
         output::line("Nothing was set up.")?;
@@ -146,16 +141,15 @@ fn has_state() -> bool {
 
 /// How many copies of a file were kept beside it, as quilt3 names them.
 fn copies(file: &Path) -> usize {
-    let start = file
-        .file_name()
-        .map(|name| format!("{}.backup.", name.display()));
-    let (Some(dir), Some(start)) = (file.parent(), start) else {
+    let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else {
         return 0;
     };
+    let start = format!("{}.backup.", name.display());
     let names = fs::read_dir(dir).into_iter().flatten().flatten();
-    let is_one =
-        |name: std::ffi::OsString| name.to_str().is_some_and(|name| name.starts_with(&start));
-    names.filter(|entry| is_one(entry.file_name())).count()
+    let names = names.map(|entry| entry.file_name());
+    names
+        .filter(|name| name.to_str().is_some_and(|name| name.starts_with(&start)))
+        .count()
 }
 
 /// Removes the files that are ours, and no others: the directory may be any. It

@@ -1,7 +1,7 @@
 //! `use`: another catalog as the default one.
 
 use quilt_proto::Command;
-use quilt_proto::api::{ReadConfig, ReadGateway, ReadSession, SessionQuery};
+use quilt_proto::api::{ReadConfig, ReadGateway};
 use quilt_proto::python_sdk;
 use quilt_proto::wire::SessionState;
 
@@ -27,13 +27,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let before = before.unwrap_or_default();
     let values = config::switch(context, &args.named)?;
     if context.global().json {
-        let body = serde_json::to_vec(&values)
-            .map_err(|error| Failure::new(crate::exit::UNEXPECTED, error))?;
-        return output::json(&body);
+        return output::computed(&values);
     }
-    let catalog = values
-        .get(python_sdk::NAVIGATOR_URL)
-        .and_then(|url| url.as_str());
+    let catalog = config::text(&values, python_sdk::NAVIGATOR_URL);
     let catalog = catalog.unwrap_or(&args.named);
     let host = said(catalog);
     output::line(format_args!("{host} is the default catalog now."))?;
@@ -43,8 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         aws_profiles_follow::tell(&values);
     }
     catalog_variable::tell_of_another_than(context, Some(catalog));
-    let there = context.of_catalog(catalog);
-    let session = there.send(&ReadSession(SessionQuery::default()));
+    let session = context.of_catalog(catalog).session();
     if session.is_ok_and(|session| session.status.state != SessionState::Active) {
         output::next(&[(Command::of("quiltctl login").operand(catalog), "")]);
     }

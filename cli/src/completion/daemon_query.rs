@@ -56,22 +56,17 @@ pub(super) fn option(name: &str) -> Option<String> {
 
 /// What a daemon that runs says, in time.
 pub(super) fn ask<E: Endpoint>(request: &E) -> Option<E::Answer> {
-    let deadline = ASKED.get()?.deadline;
-    client()?.with_deadline(deadline).send(request).ok()
+    in_time(context().client().ok()?, request)
 }
 
 /// The same of everything, whatever catalog the line names.
 pub(super) fn ask_all<E: Endpoint>(request: &E) -> Option<E::Answer> {
-    let deadline = ASKED.get()?.deadline;
-    let socket = context().socket().ok()?;
-    Client::new(socket)
-        .with_deadline(deadline)
-        .send(request)
-        .ok()
+    in_time(Client::new(context().socket().ok()?), request)
 }
 
-fn client() -> Option<Client> {
-    context().client().ok()
+fn in_time<E: Endpoint>(client: Client, request: &E) -> Option<E::Answer> {
+    let deadline = ASKED.get()?.deadline;
+    client.with_deadline(deadline).send(request).ok()
 }
 
 fn context() -> Context {

@@ -56,28 +56,27 @@ impl Shell {
             && !is_home
             && (!inserts_raw || can_begin && value.chars().all(is_plain))
     }
+
+    /// A text as one word of it.
+    pub(crate) fn quoted(self, text: &str) -> String {
+        let text = match self {
+            Self::Bash | Self::Zsh => text.replace('\'', r"'\''"),
+            Self::Fish => text.replace('\\', r"\\").replace('\'', r"\'"),
+            Self::Pwsh => text.replace('\'', "''"),
+        };
+        format!("'{text}'")
+    }
 }
 
 /// The script for a shell, which asks this program.
 pub(crate) fn script(shell: Shell, program: &Path) -> String {
-    let program = program.to_string_lossy();
-    let (template, quoted) = match shell {
-        Shell::Bash => (include_str!("quiltctl.bash"), posix(&program)),
-        Shell::Zsh => (include_str!("quiltctl.zsh"), posix(&program)),
-        Shell::Fish => (
-            include_str!("quiltctl.fish"),
-            format!("'{}'", program.replace('\\', r"\\").replace('\'', r"\'")),
-        ),
-        Shell::Pwsh => (
-            include_str!("quiltctl.ps1"),
-            format!("'{}'", program.replace('\'', "''")),
-        ),
+    let template = match shell {
+        Shell::Bash => include_str!("quiltctl.bash"),
+        Shell::Zsh => include_str!("quiltctl.zsh"),
+        Shell::Fish => include_str!("quiltctl.fish"),
+        Shell::Pwsh => include_str!("quiltctl.ps1"),
     };
-    template.replace("@PROGRAM@", &quoted)
-}
-
-fn posix(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+    template.replace("@PROGRAM@", &shell.quoted(&program.to_string_lossy()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod request;
 
 pub use self::arguments::Arguments;
 pub use self::failed_attempt::{FailedAttempt, HandedOn};
-pub use self::request::{NoName, TIMEOUT, ask, is_document, named_catalog};
+pub use self::request::{TIMEOUT, ask, client, is_document, named_catalog};
 
 use rustix::io::Errno;
 use rustix::stdio::stdout;

@@ -1,7 +1,7 @@
 //! The one request, and what counts as its answer.
 
 use std::env;
-use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use quilt_client::Error;
@@ -22,42 +22,31 @@ pub fn ask(args: Arguments) -> Option<Result<RawAnswer, Error>> {
         Some(path) => std::path::absolute(path).ok()?,
         None => locations::socket().ok()?,
     };
-    let client = Client::new(socket).with_deadline(Instant::now() + TIMEOUT);
-    let client = match named_catalog(args.catalog).ok()? {
-        Some(catalog) => client.with_catalog(catalog),
-        None => client,
-    };
+    let client = client(socket, named_catalog(args.catalog).ok()?);
+    let client = client.with_deadline(Instant::now() + TIMEOUT);
     let profile = args.profile.unwrap_or_else(ProfileName::default_profile);
     Some(client.raw(&ReadCredentials(profile.into())))
 }
 
-/// Why what names a catalog is no name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoName {
-    /// It is not UTF-8.
-    NotText,
-    /// There is nothing to be seen.
-    Blank,
-}
-
-impl fmt::Display for NoName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotText => "is not text",
-            Self::Blank => "is nothing but white space",
-        })
+/// A client of a daemon that asks about this catalog, or about the default one.
+pub fn client(socket: PathBuf, catalog: Option<String>) -> Client {
+    let client = Client::new(socket);
+    match catalog {
+        Some(catalog) => client.with_catalog(catalog),
+        None => client,
     }
 }
 
-/// The catalog that is named, by flag or environment; an empty name is none.
-pub fn named_catalog(flag: Option<String>) -> Result<Option<String>, NoName> {
+/// The catalog that is named, by flag or environment; an empty name is none. Else,
+/// why what names one is no name.
+pub fn named_catalog(flag: Option<String>) -> Result<Option<String>, &'static str> {
     let named = match (flag, env::var_os(locations::CATALOG_ENV)) {
         (Some(flag), _) => flag,
-        (None, Some(variable)) => variable.into_string().map_err(|_| NoName::NotText)?,
+        (None, Some(variable)) => variable.into_string().map_err(|_| "is not text")?,
         (None, None) => return Ok(None),
     };
     if !named.is_empty() && named.trim().is_empty() {
-        return Err(NoName::Blank);
+        return Err("is nothing but white space");
     }
     Ok(Some(named).filter(|named| !named.is_empty()))
 }

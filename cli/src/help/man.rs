@@ -6,12 +6,7 @@ use std::io::{self, Write};
 use super::{EXIT_CODES, VARIABLES, page};
 
 /// Writes the page of a command; `path` is what follows the program's name.
-pub(crate) fn write(
-    command: &clap::Command,
-    path: &str,
-    more: Option<&str>,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
+pub(crate) fn write(command: &clap::Command, path: &str, out: &mut Vec<u8>) -> io::Result<()> {
     // What the help says below the options has sections of its own here.
     let bare = command.clone().after_help("").after_long_help("");
     let man = clap_mangen::Man::new(bare);
@@ -23,9 +18,9 @@ pub(crate) fn write(
     if command.has_subcommands() {
         man.render_subcommands_section(out)?;
     }
-    if let Some(more) = more {
+    if let Some(more) = command.get_after_long_help() {
         section(out, "NOTES")?;
-        verbatim(out, more.trim_end().lines())?;
+        verbatim(out, more.to_string().trim_end().lines())?;
     }
     if let Some(page) = page(path) {
         section(out, "EXAMPLES")?;

@@ -25,7 +25,7 @@ pub(crate) use self::paint::{ColorWhen, Paint};
 pub(crate) use self::screen::{Line, Screen, Span, tied, untied};
 pub(crate) use self::table::{Column, Table};
 pub(crate) use self::time::Zone;
-pub(crate) use self::url::{host, page, said};
+pub(crate) use self::url::{host, page, percent_encoded, said};
 pub(crate) use quilt_proto::time::span;
 
 /// How this run shows things.

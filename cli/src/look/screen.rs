@@ -1,10 +1,12 @@
 //! What is shown, line by line, before it is known how wide the screen is.
 
+use std::ops::Range;
+
 use quilt_proto::Command;
 
 use super::table::Table;
 use super::width::{width, wrap};
-use super::{ExternalText, Look, Paint};
+use super::{ExternalText, Look, Paint, Symbol};
 use crate::exit::Failure;
 use crate::output;
 
@@ -74,6 +76,11 @@ impl Line {
         }
     }
 
+    /// A line that begins so far in with a mark.
+    pub(crate) fn marked(indent: usize, look: &Look, symbol: Symbol) -> Self {
+        Self::indented(indent).with(look.mark(symbol)).with(" ")
+    }
+
     /// A command to run, alone on its line.
     pub(crate) fn command(indent: usize, command: &Command) -> Self {
         let mut line = Self::indented(indent)
@@ -102,93 +109,54 @@ impl Line {
         self.with(Span::painted(text, Paint::Quiet))
     }
 
-    fn write(&self, look: &Look, into: &mut String) {
+    fn render(&self, look: &Look) -> String {
         let mut text = String::new();
-        self.lay_out(look, &mut text);
-        into.push_str(&untied(&text));
-    }
-
-    fn lay_out(&self, look: &Look, into: &mut String) {
         let indent = " ".repeat(self.indent);
         let plain: String = self.spans.iter().map(|span| span.text.as_str()).collect();
+        let painted = |part: Range<usize>| {
+            if look.color {
+                self.painted(part)
+            } else {
+                plain[part].to_owned()
+            }
+        };
         let room = look.width.filter(|_| !self.whole);
         match room {
             Some(room) if self.indent + width(&plain) > room => {
                 let hang = " ".repeat(self.indent + 4);
                 let room = room.saturating_sub(self.indent + 4);
-                let mut spans = Painter::new(&self.spans, look.color);
+                let mut end = 0;
                 for (at, line) in wrap(&plain, room).iter().enumerate() {
-                    into.push_str(if at == 0 { &indent } else { &hang });
-                    into.push_str(&spans.paint(line));
-                    into.push('\n');
+                    // Behind the blank at which the line was broken.
+                    let start = end + plain[end..].find(line.as_str()).unwrap_or(0);
+                    end = start + line.len();
+                    text.push_str(if at == 0 { &indent } else { &hang });
+                    text.push_str(&painted(start..end));
+                    text.push('\n');
                 }
             }
             _ => {
-                into.push_str(&indent);
-                into.push_str(
-                    Painter::new(&self.spans, look.color)
-                        .paint(&plain)
-                        .trim_end(),
-                );
-                into.push('\n');
+                text.push_str(&indent);
+                text.push_str(painted(0..plain.len()).trim_end());
+                text.push('\n');
             }
         }
-    }
-}
-
-/// Paints a line that was broken, piece by piece.
-struct Painter<'a> {
-    spans: std::slice::Iter<'a, Span>,
-    current: Option<(&'a str, Paint)>,
-    color: bool,
-}
-
-impl<'a> Painter<'a> {
-    fn new(spans: &'a [Span], color: bool) -> Self {
-        Self {
-            spans: spans.iter(),
-            current: None,
-            color,
-        }
+        untied(&text)
     }
 
-    /// The next part of the line, which begins with the next word of the spans.
-    fn paint(&mut self, part: &str) -> String {
-        if !self.color {
-            return part.to_owned();
-        }
+    /// A part of the line, each piece of it in its colour.
+    fn painted(&self, part: Range<usize>) -> String {
         let mut painted = String::new();
-        let mut left = part;
-        loop {
-            let (text, paint) = match self.current {
-                Some((text, paint)) if !text.is_empty() => (text, paint),
-                _ => match self.spans.next() {
-                    Some(span) => (span.text.as_str(), span.paint),
-                    None => return painted + left,
-                },
-            };
-            // The blank at which the line was broken.
-            let text = if painted.is_empty() && !left.starts_with(' ') {
-                text.trim_start_matches(' ')
-            } else {
-                text
-            };
-            let common = common_prefix(text, left);
-            if common > 0 {
-                painted.push_str(&paint.on(&text[..common]));
+        let mut at = 0;
+        for Span { text, paint } in &self.spans {
+            let [from, to] = [part.start, part.end].map(|edge| edge.clamp(at, at + text.len()));
+            if from < to {
+                painted.push_str(&paint.on(&text[from - at..to - at]));
             }
-            left = &left[common..];
-            self.current = Some((&text[common..], paint));
-            if left.is_empty() || common < text.len() {
-                return painted + left;
-            }
+            at += text.len();
         }
+        painted
     }
-}
-
-fn common_prefix(one: &str, other: &str) -> usize {
-    let same = one.chars().zip(other.chars()).take_while(|(a, b)| a == b);
-    same.map(|(c, _)| c.len_utf8()).sum()
 }
 
 /// Lines and tables, one below the other.
@@ -255,7 +223,7 @@ impl Screen {
         let mut text = String::new();
         for part in &self.parts {
             match part {
-                Part::Line(line) => line.write(look, &mut text),
+                Part::Line(line) => text.push_str(&line.render(look)),
                 Part::Table(table) => text.push_str(&table.render(look)),
                 Part::Nothing(none, hint) => {
                     text.push_str(&output::on_screen(none, hint.as_ref(), look.width));

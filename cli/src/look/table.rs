@@ -1,8 +1,6 @@
 //! Tables: columns go by importance where there is no room, then rows become
 //! paragraphs. Nothing is cut.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, presets};
-
 use super::screen::Span;
 use super::width::{width, wrap};
 use super::{Look, Paint};
@@ -13,22 +11,12 @@ const GAP: usize = 2;
 /// At most one of so many rows is a paragraph among the others of its table.
 const FEW: usize = 4;
 
-/// To which side the cells of a column go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Align {
-    /// Text.
-    #[default]
-    Left,
-    /// Numbers.
-    Right,
-}
-
 /// A column.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     heading: &'static str,
     importance: u8,
-    align: Align,
+    is_right: bool,
     only_if_it_differs: bool,
 }
 
@@ -38,7 +26,7 @@ impl Column {
         Self {
             heading,
             importance: u8::MAX,
-            align: Align::Left,
+            is_right: false,
             only_if_it_differs: false,
         }
     }
@@ -55,7 +43,7 @@ impl Column {
     #[must_use]
     pub(crate) const fn right(self) -> Self {
         Self {
-            align: Align::Right,
+            is_right: true,
             ..self
         }
     }
@@ -132,7 +120,8 @@ impl Table {
                 .max_by_key(|row| self.least_width(*row));
             rows.retain(|row| Some(*row) != longest);
             if rows.len() < least {
-                return self.paragraphs(look, room);
+                let rows = 0..self.rows.len();
+                return rows.map(|row| self.paragraph(look, room, row)).collect();
             }
         }
     }
@@ -206,87 +195,61 @@ impl Table {
     }
 
     fn width(&self, shown: &[usize], rows: &[usize]) -> usize {
-        let cells = |column: &usize| {
-            let cells = rows.iter().map(|row| width(&self.rows[*row][*column].text));
-            cells.max().unwrap_or(0).max(width(self.heading(*column)))
-        };
-        let all: usize = shown.iter().map(cells).sum();
-        all + GAP * shown.len().saturating_sub(1)
+        let columns = shown.iter().map(|column| self.column_width(*column, rows));
+        columns.sum::<usize>() + GAP * shown.len().saturating_sub(1)
+    }
+
+    fn column_width(&self, column: usize, rows: &[usize]) -> usize {
+        let cells = rows.iter().map(|row| width(&self.rows[*row][column].text));
+        cells.max().unwrap_or(0).max(width(self.heading(column)))
     }
 
     /// These rows beside each other, and the others as paragraphs among them.
     fn grid(&self, look: &Look, shown: &[usize], rows: &[usize]) -> String {
-        let mut grid = comfy_table::Table::new();
-        grid.load_preset(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Disabled);
-        if self.headings {
-            grid.set_header(shown.iter().map(|column| Cell::new(self.heading(*column))));
-        }
-        for row in rows {
-            let row = &self.rows[*row];
-            grid.add_row(shown.iter().map(|column| Cell::new(&row[*column].text)));
-        }
-        for (at, column) in shown.iter().enumerate() {
-            if let Some(cells) = grid.column_mut(at) {
-                let gap = if at + 1 == shown.len() { 0 } else { GAP };
-                cells.set_padding((0, u16::try_from(gap).unwrap_or(0)));
-                if self.columns[*column].align == Align::Right {
-                    cells.set_cell_alignment(CellAlignment::Right);
-                }
-            }
-        }
+        let indent = " ".repeat(self.indent);
+        let widths = shown.iter().map(|column| self.column_width(*column, rows));
+        let columns: Vec<(usize, usize)> = shown.iter().copied().zip(widths).collect();
         let mut text = String::new();
-        let mut lines = grid.lines();
-        if self.headings
-            && let Some(line) = lines.next()
-        {
-            text.push_str(&" ".repeat(self.indent));
-            text.push_str(&paint_heading(look, line.trim_end()));
-            text.push('\n');
+        if self.headings {
+            let headings: Vec<Span> = self.columns.iter().map(|it| it.heading.into()).collect();
+            let line = self.line(look, &columns, &headings);
+            text.extend([&indent, &painted(look, Paint::Quiet, line.trim_end()), "\n"]);
         }
-        for row in 0..self.rows.len() {
-            if !rows.contains(&row) {
-                text.push_str(&self.paragraph(look, look.width.unwrap_or(usize::MAX), row));
-            } else if let Some(line) = lines.next() {
-                text.push_str(&" ".repeat(self.indent));
-                text.push_str(&self.paint_row(look, line.trim_end(), row, shown));
-                text.push('\n');
+        for (at, row) in self.rows.iter().enumerate() {
+            if rows.contains(&at) {
+                text.extend([&indent, self.line(look, &columns, row).trim_end(), "\n"]);
+            } else {
+                text.push_str(&self.paragraph(look, look.width.unwrap_or(usize::MAX), at));
             }
         }
         text
     }
 
-    /// Colours are put in after the layout, which must not count them.
-    fn paint_row(&self, look: &Look, line: &str, row: usize, shown: &[usize]) -> String {
-        if !look.color {
-            return line.to_owned();
-        }
-        let mut painted = String::new();
-        let mut rest = line;
-        for column in shown {
-            let span = &self.rows[row][*column];
-            if span.text.is_empty() {
-                continue;
+    /// Cells beside each other, each as wide as its column; colours take no room.
+    fn line(&self, look: &Look, columns: &[(usize, usize)], cells: &[Span]) -> String {
+        let padded = columns.iter().map(|(column, room)| {
+            let cell = &cells[*column];
+            let blanks = " ".repeat(room - width(&cell.text));
+            let text = painted(look, cell.paint, &cell.text);
+            if self.columns[*column].is_right {
+                blanks + &text
+            } else {
+                text + &blanks
             }
-            let Some((before, after)) = rest.split_once(span.text.as_str()) else {
-                break;
-            };
-            painted.push_str(before);
-            painted.push_str(&span.paint.on(&span.text));
-            rest = after;
-        }
-        painted + rest
-    }
-
-    fn paragraphs(&self, look: &Look, room: usize) -> String {
-        let rows = 0..self.rows.len();
-        rows.map(|row| self.paragraph(look, room, row)).collect()
+        });
+        padded.collect::<Vec<_>>().join(&" ".repeat(GAP))
     }
 
     /// A row a short paragraph: its first cell, then the fields that say
     /// something, as many on a line as there is room for.
     fn paragraph(&self, look: &Look, room: usize, row: usize) -> String {
-        let mut paragraph = Paragraph::new(look, room, self.indent);
+        let mut paragraph = Paragraph {
+            look,
+            room,
+            indent: self.indent + GAP,
+            text: " ".repeat(self.indent),
+            filled: self.indent,
+        };
         let cells = self.columns.iter().zip(&self.rows[row]);
         for (number, (column, cell)) in cells.enumerate() {
             if cell.text.is_empty() || self.says_nothing(number) {
@@ -299,7 +262,7 @@ impl Table {
             };
             paragraph.add(&label, cell);
         }
-        paragraph.end()
+        paragraph.text + "\n"
     }
 }
 
@@ -314,17 +277,7 @@ struct Paragraph<'a> {
     filled: usize,
 }
 
-impl<'a> Paragraph<'a> {
-    fn new(look: &'a Look, room: usize, indent: usize) -> Self {
-        Self {
-            look,
-            room,
-            indent: indent + GAP,
-            text: " ".repeat(indent),
-            filled: indent,
-        }
-    }
-
+impl Paragraph<'_> {
     fn is_empty(&self) -> bool {
         self.text.trim_start().is_empty()
     }
@@ -348,8 +301,7 @@ impl<'a> Paragraph<'a> {
                 self.line(hang);
             }
             self.filled += width(part);
-            let painted = self.look.color.then(|| cell.paint.on(part));
-            self.text.push_str(painted.as_deref().unwrap_or(part));
+            self.text.push_str(&painted(self.look, cell.paint, part));
         }
     }
 
@@ -358,16 +310,13 @@ impl<'a> Paragraph<'a> {
         self.text.push_str(&" ".repeat(indent));
         self.filled = indent;
     }
-
-    fn end(self) -> String {
-        self.text + "\n"
-    }
 }
 
-fn paint_heading(look: &Look, line: &str) -> String {
-    if look.color {
-        Paint::Quiet.on(line)
+/// A text in its colour, where there is colour.
+fn painted(look: &Look, paint: Paint, text: &str) -> String {
+    if look.color && !text.is_empty() {
+        paint.on(text)
     } else {
-        line.to_owned()
+        text.to_owned()
     }
 }

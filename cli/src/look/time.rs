@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 use quilt_proto::Timestamp;
 use quilt_proto::time::{DAY, HOUR, span, span_ahead};
@@ -100,19 +101,20 @@ impl Look {
 
     /// How many calendar days ago, where the user is.
     fn days_ago(&self, time: Timestamp) -> Option<i32> {
-        let date = |time: Timestamp| {
-            let time = jiff::Timestamp::from_second(time.unix()).ok()?;
-            Some(time.to_zoned(self.zone.0.clone()).date())
-        };
-        let days = date(self.now)?.since((jiff::Unit::Day, date(time)?)).ok()?;
+        let (now, then) = (self.zoned(self.now)?.date(), self.zoned(time)?.date());
+        let days = now.since((jiff::Unit::Day, then)).ok()?;
         Some(days.get_days())
     }
 
     fn local(&self, time: Timestamp, format: &str) -> String {
-        let told = jiff::Timestamp::from_second(time.unix()).ok().map(|time| {
-            let zoned = time.to_zoned(self.zone.0.clone());
-            zoned.strftime(format).to_string()
-        });
-        told.unwrap_or_else(|| time.to_string())
+        match self.zoned(time) {
+            Some(told) => told.strftime(format).to_string(),
+            None => time.to_string(),
+        }
+    }
+
+    fn zoned(&self, time: Timestamp) -> Option<Zoned> {
+        let time = jiff::Timestamp::from_second(time.unix()).ok()?;
+        Some(time.to_zoned(self.zone.0.clone()))
     }
 }

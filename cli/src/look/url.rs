@@ -20,20 +20,26 @@ pub(crate) fn said(url: &str) -> String {
 /// (RFC 3986, section 2); an ampersand keeps its meaning only as it is, so the
 /// address is quoted then.
 pub(crate) fn page(url: &str) -> String {
-    let mut shown = String::with_capacity(url.len());
-    for byte in url.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:/?#[]@+,=%&".contains(&byte) {
-            shown.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(shown, "%{byte:02X}");
-        }
-    }
+    let shown = percent_encoded(url.as_bytes(), b"-._~:/?#[]@+,=%&");
     if shown.contains('&') {
         format!("'{shown}'")
     } else {
         shown
     }
+}
+
+/// Bytes of which only ASCII letters, digits and those of `kept` stay as they are.
+pub(crate) fn percent_encoded(bytes: &[u8], kept: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || kept.contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
 }
 
 #[cfg(test)]

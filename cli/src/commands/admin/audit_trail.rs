@@ -3,16 +3,15 @@
 use quilt_proto::suggested_command::first_login;
 use std::collections::BTreeMap;
 use std::env;
-use std::io::Read;
 use std::path::PathBuf;
 
 use quilt_proto::api::ReadConfig;
 use quilt_proto::{locations, python_sdk, state_files};
-use quilt_trust::{Access, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::aws_helper::AwsHelper;
 use crate::aws_variables::REGIONS;
+use crate::commands::config;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::{files, output};
@@ -58,19 +57,19 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     if args.print_sql {
         return output::bytes(sql.as_bytes());
     }
-    let config = context.send(&ReadConfig)?;
-    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
+    let configured = context.send(&ReadConfig)?;
+    let text = |key: &str| config::text(&configured, key).map(str::to_owned);
     let region = REGIONS
         .iter()
         .find_map(|name| env::var(name).ok().filter(|region| !region.is_empty()))
-        .or_else(|| text("region").map(str::to_owned))
+        .or_else(|| text("region"))
         .ok_or_else(|| {
             let what = "the AWS region of the stack is not known; set AWS_REGION";
             Failure::new(exit::USAGE, what).hint(first_login())
         })?;
     let catalog = context
         .catalog()?
-        .or_else(|| text(python_sdk::NAVIGATOR_URL).map(str::to_owned))
+        .or_else(|| text(python_sdk::NAVIGATOR_URL))
         .unwrap_or_default();
     let mut places = Places::load();
     let known = places.0.get(&catalog).cloned().unwrap_or_default();
@@ -78,16 +77,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         workgroup: args.workgroup.clone().or(known.workgroup.clone()),
         database: args.database.clone().or(known.database.clone()),
     };
-    let mut helper = AwsHelper::new(context, "athena")?
+    AwsHelper::new(context, "athena")?
         .option("--region", region)
-        .option("--sql", sql.trim_end().trim_end_matches(';'));
-    if let Some(workgroup) = &place.workgroup {
-        helper = helper.option("--workgroup", workgroup);
-    }
-    if let Some(database) = &place.database {
-        helper = helper.option("--database", database);
-    }
-    helper.run()?;
+        .option("--sql", sql.trim_end().trim_end_matches(';'))
+        .option_if("--workgroup", place.workgroup.as_ref())
+        .option_if("--database", place.database.as_ref())
+        .run()?;
     if place != known {
         places.0.insert(catalog, place);
         places.save();
@@ -112,13 +107,8 @@ impl Places {
 
     /// Nothing where there is no such file, or no readable one.
     fn load() -> Self {
-        let bytes = Self::path().and_then(|path| {
-            // One that may be somebody else's doing counts as none.
-            let mut file = quilt_trust::open(&path, Role::State, Access::Read).ok()??;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).ok()?;
-            Some(bytes)
-        });
+        // One that may be somebody else's doing counts as none.
+        let bytes = Self::path().and_then(|path| files::read_state(&path).ok()?);
         let places = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Self(places.unwrap_or_default())
     }
@@ -128,10 +118,7 @@ impl Places {
         let Some(path) = Self::path() else { return };
         let written = serde_json::to_vec_pretty(&self.0)
             .map_err(std::io::Error::other)
-            .and_then(|bytes| {
-                path.parent().map_or(Ok(()), files::create_private_dir)?;
-                files::replace(&path, &bytes)
-            });
+            .and_then(|bytes| files::replace(&path, &bytes));
         if let Err(error) = written {
             output::note(format_args!(
                 "cannot remember workgroup and database: {error}"

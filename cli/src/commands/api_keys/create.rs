@@ -1,6 +1,6 @@
 //! `api-keys create`.
 
-use quilt_proto::api::{CreateApiKey, ListApiKeys, ReadSession, RevokeApiKey, SessionQuery};
+use quilt_proto::api::{CreateApiKey, ListApiKeys, RevokeApiKey};
 use quilt_proto::suggested_command::clause;
 use quilt_proto::wire::{
     ApiKey, ApiKeyFilter, ApiKeyStatus, DEFAULT_KEY_LIFETIME_DAYS, KEY_LIFETIME_DAYS, NewApiKey,
@@ -42,7 +42,7 @@ const WARNING: &str = "The secret is only shown once during creation. Save it im
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     check_days(args.expires_in_days)?;
-    shown_once::check_stdout().map_err(|failure| nothing_made(failure).hint(again(args)))?;
+    shown_once::check_stdout().map_err(|failure| nothing_made(&failure).hint(again(args)))?;
     // Until its secret is out, somebody may be waited for.
     let context = &context.pinned()?;
     let call = CreateApiKey(NewApiKey {
@@ -53,7 +53,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let reply = context.reply(&call)?;
     let created = reply.answer()?;
     deliver(context, reply.body(), &created.api_key, &created.secret).map_err(|failure| {
-        take_back(context, &created.api_key.id, failure).or_hint(|| again(args))
+        take_back(context, &created.api_key.id, &failure).or_hint(|| again(args))
     })?;
     lost.end();
     warn();
@@ -67,19 +67,23 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 
 /// Says that other keys have the name of a new one: they were not replaced.
 fn note_namesakes(context: &Context, new: &ApiKey) {
-    let call = ListApiKeys(ApiKeyFilter {
-        name: Some(new.name.clone()),
-        status: Some(ApiKeyStatus::Active),
-        ..ApiKeyFilter::default()
-    });
     // The key is made and shown, whatever becomes of this.
-    let Ok(keys) = context.send(&call) else {
+    let Ok(keys) = active_of_name(context, &new.name) else {
         return;
     };
     if let Some(what) = namesakes(new, &keys) {
         let list = Command::of("quiltctl api-keys list").option("--name", &new.name);
         output::advise(&what, &list);
     }
+}
+
+/// The active keys of this name that whoever is logged in has.
+pub(super) fn active_of_name(context: &Context, name: &str) -> Result<Vec<ApiKey>, Failure> {
+    context.send(&ListApiKeys(ApiKeyFilter {
+        name: Some(name.to_owned()),
+        status: Some(ApiKeyStatus::Active),
+        ..ApiKeyFilter::default()
+    }))
 }
 
 fn namesakes(new: &ApiKey, keys: &[ApiKey]) -> Option<String> {
@@ -101,7 +105,7 @@ fn say_what_next(context: &Context) {
     if !look::is_seen() || context.global().json {
         return;
     }
-    let Ok(session) = context.send(&ReadSession(SessionQuery::default())) else {
+    let Ok(session) = context.session() else {
         return;
     };
     let login = Command::of("quiltctl login")
@@ -120,12 +124,9 @@ fn again(args: &Args) -> Command {
 }
 
 /// What is said where stdout could not take the secret.
-pub(super) fn nothing_made(failure: Failure) -> Failure {
-    let (what, _) = failure.apart();
-    Failure::new(
-        exit::UNEXPECTED,
-        format!("{}; no key was made", clause(what)),
-    )
+pub(super) fn nothing_made(failure: &Failure) -> Failure {
+    let what = format!("{}; no key was made", clause(failure.what()));
+    Failure::new(exit::UNEXPECTED, what)
 }
 
 /// Prints a new key with its secret, which is lost unless that goes well.
@@ -150,15 +151,14 @@ pub(super) fn deliver(
 
 /// Revokes a new key nobody got the secret of. The failure has a hint only
 /// where that failed too.
-pub(super) fn take_back(context: &Context, id: &str, failure: Failure) -> Failure {
-    let (what, _) = failure.apart();
-    let shown = quoted::name(id);
+pub(super) fn take_back(context: &Context, id: &str, failure: &Failure) -> Failure {
+    let (what, shown) = (clause(failure.what()), quoted::name(id));
     let revoked = parse_id(id).and_then(|id| context.send(&RevokeApiKey(id)));
     if revoked.is_ok() {
-        let what = format!("{}; the new key {shown} is revoked", clause(what));
+        let what = format!("{what}; the new key {shown} is revoked");
         return Failure::new(exit::UNEXPECTED, what);
     }
-    let what = format!("{}; the new key {shown} could not be revoked", clause(what));
+    let what = format!("{what}; the new key {shown} could not be revoked");
     Failure::new(exit::UNEXPECTED, what).hint(Command::of("quiltctl api-keys revoke").operand(id))
 }
 

@@ -1,12 +1,8 @@
 //! `api-keys rotate`.
 
-use quilt_proto::api::{
-    ListApiKeys, ReadSession, ReadToken, RevokeApiKey, RotateApiKey, SessionQuery,
-};
+use quilt_proto::api::{ReadToken, RevokeApiKey, RotateApiKey};
 use quilt_proto::suggested_command::clause;
-use quilt_proto::wire::{
-    ApiKey, ApiKeyFilter, ApiKeyRotation, ApiKeyStatus, RotatedApiKey, TokenKind,
-};
+use quilt_proto::wire::{ApiKey, ApiKeyRotation, RotatedApiKey, TokenKind};
 use quilt_proto::{ApiKeyId, ApiKeySecret, Command, quoted};
 
 use super::{create, own_key, parse_id};
@@ -47,7 +43,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         create::check_days(days)?;
     }
     shown_once::check_stdout()
-        .map_err(|failure| create::nothing_made(failure).hint(again(args)))?;
+        .map_err(|failure| create::nothing_made(&failure).hint(again(args)))?;
     let before = key_in_use(context)?;
     let call = RotateApiKey(ApiKeyRotation {
         id: id.as_ref().map(ApiKeyId::to_string),
@@ -58,13 +54,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let left = |failure: Failure, works: &str| {
         let old = &rotated.replaces.id;
         let code = failure.code().max(exit::UNEXPECTED);
-        let (why, _) = failure.apart();
-        let what = format!("{}; the old key {} {works}", clause(why), quoted::name(old));
+        let (why, old_key) = (clause(failure.what()), quoted::name(old));
+        let what = format!("{why}; the old key {old_key} {works}");
         Failure::new(code, what).hint(Command::of("quiltctl api-keys revoke").operand(old))
     };
     let still_works = |failure| left(failure, "still works");
-    create::deliver(context, reply.body(), &rotated.api_key, &rotated.secret)
-        .map_err(|failure| take_back(context, &rotated, before, failure).or_hint(|| again(args)))?;
+    create::deliver(context, reply.body(), &rotated.api_key, &rotated.secret).map_err(
+        |failure| take_back(context, &rotated, before, &failure).or_hint(|| again(args)),
+    )?;
     create::warn();
     if args.use_it && !rotated.in_use {
         create::set_key(context, &rotated.secret).map_err(still_works)?;
@@ -115,7 +112,7 @@ fn again(args: &Args) -> Command {
 
 /// The key the daemon uses, to give it back should the new one be lost.
 fn key_in_use(context: &Context) -> Result<Option<ApiKeySecret>, Failure> {
-    let session = context.send(&ReadSession(SessionQuery::default()))?;
+    let session = context.session()?;
     if session.status.kind != Some(TokenKind::ApiKey) {
         return Ok(None);
     }
@@ -128,12 +125,7 @@ fn key_in_use(context: &Context) -> Result<Option<ApiKeySecret>, Failure> {
 /// rotations of it get the same successor, and the other one has come to its end;
 /// or somebody else has logged in.
 fn is_gone(context: &Context, key: &ApiKey) -> bool {
-    let active = ListApiKeys(ApiKeyFilter {
-        name: Some(key.name.clone()),
-        status: Some(ApiKeyStatus::Active),
-        ..ApiKeyFilter::default()
-    });
-    let keys = context.send(&active);
+    let keys = create::active_of_name(context, &key.name);
     keys.is_ok_and(|keys| keys.iter().all(|known| known.id != key.id))
 }
 
@@ -143,15 +135,14 @@ fn take_back(
     context: &Context,
     rotated: &RotatedApiKey,
     before: Option<ApiKeySecret>,
-    failure: Failure,
+    failure: &Failure,
 ) -> Failure {
     let old = &rotated.replaces;
     if is_gone(context, old) {
-        let (what, _) = failure.apart();
         let what = format!(
             "{}; another rotation has revoked the old key {}, and whoever it was for has the new \
              one, {}",
-            clause(what),
+            clause(failure.what()),
             quoted::name(&old.id),
             quoted::name(&rotated.api_key.id)
         );
@@ -163,10 +154,9 @@ fn take_back(
             .is_some_and(|key| login::set_key(context, &key).is_ok());
     if !is_back {
         // Asked again, the daemon gives the same successor.
-        let (what, _) = failure.apart();
         let what = format!(
             "{}; the daemon uses the new key, the old key {} still works",
-            clause(what),
+            clause(failure.what()),
             quoted::name(&old.id)
         );
         return Failure::new(exit::UNEXPECTED, what).hint("quiltctl api-keys rotate --current");
@@ -178,9 +168,5 @@ fn take_back(
         "still works"
     };
     let what = format!("{what}, the old key {} {still}", quoted::name(&old.id));
-    let failure = Failure::new(exit::UNEXPECTED, what);
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Failure::new(exit::UNEXPECTED, what).hint_if(hint)
 }

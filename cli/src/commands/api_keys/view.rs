@@ -48,19 +48,14 @@ pub(crate) fn table(look: &Look, keys: &[ApiKey], whose: Whose) -> Table {
 /// When a key ends, with a mark where that is soon.
 fn ends(look: &Look, key: &ApiKey) -> Span {
     let when = look.when(key.expires_at);
+    let bad = |text: String| Span::painted(text, Paint::Bad);
     if key.status == ApiKeyStatus::Expired {
-        return Span::painted(
-            format!("{} expired {when}", look.symbol(Symbol::Bad)),
-            Paint::Bad,
-        );
+        bad(format!("{} expired {when}", look.symbol(Symbol::Bad)))
+    } else if key.expires_at.seconds_since(look.now) < KEY_ENDS_SOON {
+        bad(format!("{when} {}", look.symbol(Symbol::Beware)))
+    } else {
+        when.into()
     }
-    if key.expires_at.seconds_since(look.now) < KEY_ENDS_SOON {
-        return Span::painted(
-            format!("{when} {}", look.symbol(Symbol::Beware)),
-            Paint::Bad,
-        );
-    }
-    when.into()
 }
 
 /// The keys, or how there would be one.

@@ -19,11 +19,8 @@ pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Option<Finding> 
 }
 
 fn judge(moved: &[&'static str], files: &AwsFiles, usual: &AwsFiles) -> Option<Finding> {
-    let names = |files: &AwsFiles| -> Vec<String> {
-        files.profiles().into_iter().map(|ours| ours.name).collect()
-    };
-    let seen = names(files);
-    let hidden = names(usual).into_iter().find(|name| !seen.contains(name));
+    let (seen, usual) = (files.names_of_ours(), usual.names_of_ours());
+    let hidden = usual.into_iter().find(|name| !seen.contains(name));
     hidden.map(|hidden| {
         let what = format!(
             "{} leads programs to files without profile {}, which is set up in ~/.aws",

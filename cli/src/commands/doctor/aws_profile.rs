@@ -1,7 +1,7 @@
 //! The profiles of the AWS files that get their credentials from quiltctl.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
@@ -42,61 +42,61 @@ pub(super) struct Setting {
 impl AwsFiles {
     /// Reads both; one that cannot be read is a finding.
     pub(super) fn read(report: &mut Report) -> Self {
-        let places = [CONFIG_ENV, CREDENTIALS_ENV].map(|variable| {
-            Some(variable)
-                .filter(|variable| !aws_files::names_nothing(variable))
-                .and_then(aws_files::place)
-        });
-        let [config, credentials] = places.map(Option::unwrap_or_default);
-        Self::read_at(&config, &credentials, report)
+        let is_file = |variable: &&str| !aws_files::names_nothing(variable);
+        let place = |variable| Some(variable).filter(is_file).and_then(aws_files::place);
+        Self::read_at([CONFIG_ENV, CREDENTIALS_ENV].map(place), report)
     }
 
     /// Both in their usual places, whatever variables say.
     pub(super) fn in_usual_places() -> Self {
         let places = [CONFIG_ENV, CREDENTIALS_ENV].map(aws_files::usual_place);
-        let [config, credentials] = places.map(Option::unwrap_or_default);
-        Self::read_at(&config, &credentials, &mut Report::default())
+        Self::read_at(places, &mut Report::default())
     }
 
-    fn read_at(config: &Path, credentials: &Path, report: &mut Report) -> Self {
+    fn read_at(places: [Option<PathBuf>; 2], report: &mut Report) -> Self {
         let mut files = Vec::new();
-        for (path, is_credentials) in [(config, false), (credentials, true)] {
+        for (path, is_credentials) in places.into_iter().zip([false, true]) {
+            let path = path.unwrap_or_default();
+            let mut unreadable = |what: String| {
+                let hint = Command::of("ls -ld").path(&path);
+                report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+            };
             if let Ok(leads_to) = path.read_link()
                 && !path.exists()
             {
-                let what = format!(
+                unreadable(format!(
                     "{} is a symlink to {}, where nothing is",
-                    quoted::path(path),
+                    quoted::path(&path),
                     quoted::path(&leads_to)
-                );
-                let hint = Command::of("ls -ld").path(path);
-                report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+                ));
             }
-            match aws_files::read(path) {
+            match aws_files::read(&path) {
                 Ok(bytes) => files.push(AwsFile {
-                    path: path.to_owned(),
                     bytes: bytes.unwrap_or_default(),
+                    path,
                     is_credentials,
                 }),
                 Err(error) => {
-                    let what = format!("{} cannot be read: {error}", quoted::path(path));
-                    let hint = Command::of("ls -ld").path(path);
-                    report.add([Finding::error(FindingCode::AwsFileUnreadable, what, hint)]);
+                    unreadable(format!("{} cannot be read: {error}", quoted::path(&path)));
                 }
             }
         }
         Self(files)
     }
 
-    pub(super) fn each(&self) -> &[AwsFile] {
-        &self.0
+    pub(super) fn each(&self) -> impl Iterator<Item = &AwsFile> {
+        self.0.iter()
+    }
+
+    /// The names of the profiles that are to get their credentials from quiltctl.
+    pub(super) fn names_of_ours(&self) -> Vec<String> {
+        self.profiles().into_iter().map(|ours| ours.name).collect()
     }
 
     /// Every profile that is to get its credentials from quiltctl.
     pub(super) fn profiles(&self) -> Vec<AwsProfile> {
-        let named = self.names().into_iter().map(|name| self.profile(&name));
-        named
-            .filter(|profile| profile.settings.iter().any(|line| line.is_ours))
+        let all = self.names().into_iter().map(|name| self.profile(&name));
+        all.filter(|it| it.settings.iter().any(|line| line.is_ours))
             .collect()
     }
 
@@ -122,13 +122,8 @@ impl AwsFiles {
                 return true;
             }
             let profile = self.profile(&name);
-            let value = |key: &str| {
-                let mut all = profile.settings.iter().rev();
-                all.find(|line| line.key == key)
-                    .map(|line| line.value.clone())
-            };
-            match (value("role_arn"), value("source_profile")) {
-                (Some(_), Some(source)) => name = source,
+            match (profile.last("role_arn"), profile.last("source_profile")) {
+                (Some(_), Some(source)) => name.clone_from(&source.value),
                 _ => return false,
             }
         }
@@ -137,10 +132,8 @@ impl AwsFiles {
 
     fn profile(&self, name: &str) -> AwsProfile {
         let settings = self.0.iter().flat_map(|file| {
-            let lines = ini::lines(&file.bytes);
-            let sections = ini::sections(&lines, name, !file.is_credentials);
-            let lines = sections.iter().flat_map(|section| section.iter());
-            let settings = lines.filter_map(|line| {
+            let lines = ini::profile_lines(&file.bytes, name, !file.is_credentials).into_iter();
+            lines.filter_map(move |line| {
                 Some(Setting {
                     key: ini::key(line.text)?,
                     value: ini::value(line.text),
@@ -149,8 +142,7 @@ impl AwsFiles {
                     in_credentials: file.is_credentials,
                     is_ours: ini::is_ours(line.text),
                 })
-            });
-            settings.collect::<Vec<_>>()
+            })
         });
         AwsProfile {
             name: name.to_owned(),
@@ -160,18 +152,19 @@ impl AwsFiles {
 }
 
 impl AwsProfile {
+    /// The line of a key that counts.
+    fn last(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().rev().find(|line| line.key == key)
+    }
+
     /// The `credential_process` that counts, if it is ours.
     pub(super) fn process(&self) -> Option<&Setting> {
-        let mut all = self.settings.iter().rev();
-        let last = all.find(|line| line.key == "credential_process");
-        last.filter(|line| line.is_ours)
+        self.last("credential_process").filter(|line| line.is_ours)
     }
 
     /// Another program's `credential_process`, where that counts.
     pub(super) fn other_process(&self) -> Option<&Setting> {
-        let mut all = self.settings.iter().rev();
-        let last = all.find(|line| line.key == "credential_process");
-        last.filter(|line| !line.is_ours)
+        self.last("credential_process").filter(|line| !line.is_ours)
     }
 
     /// What it calls, where that can be understood.
@@ -195,6 +188,15 @@ pub(super) mod tests {
             file("config", config),
             file("credentials", credentials),
         ])
+    }
+
+    /// What is found in files with this in them.
+    pub(in crate::commands::doctor) fn in_files(
+        check: fn(&AwsFile) -> Vec<Finding>,
+        config: &str,
+        credentials: &str,
+    ) -> Vec<Finding> {
+        files(config, credentials).each().flat_map(check).collect()
     }
 
     /// The one profile of files with this in them.

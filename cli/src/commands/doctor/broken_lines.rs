@@ -2,19 +2,14 @@
 //! than they look, or refuses the file for. It may be out of doctor's reach:
 //! no run of it tells.
 
-use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
+use quilt_proto::{Command, quoted};
 
-use super::aws_profile::{AwsFile, AwsFiles};
-use super::remedy;
+use super::aws_profile::AwsFile;
 use crate::aws_files::botocore_refusals::{self, BEGINS_WITH_MARK, BYTE_ORDER_MARK};
 use crate::aws_files::ini::{self, Line, Part};
 
-pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
-    files.each().iter().flat_map(of).collect()
-}
-
-fn of(file: &AwsFile) -> Vec<Finding> {
+pub(super) fn check(file: &AwsFile) -> Vec<Finding> {
     let (bytes, has_mark) = match file.bytes.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => (rest, true),
         None => (&file.bytes[..], false),
@@ -22,7 +17,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     let lines = ini::lines(bytes);
     let at = |line: &Line<'_>| format!("{}:{}", quoted::path(&file.path), line.number);
     let finding =
-        |code: FindingCode, what: String| Finding::error(code, what, remedy::edit(&file.path));
+        |code: FindingCode, what: String| Finding::error(code, what, Command::edit(&file.path));
     let mut found = Vec::new();
     if has_mark {
         let what = format!(
@@ -32,7 +27,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
         let remove = botocore_refusals::remove_mark(&file.path);
         found.push(Finding::error(FindingCode::AwsFileMark, what, remove));
     }
-    let Odd { stray, continued } = odd(&lines);
+    let (stray, continued) = odd(&lines);
     if let Some(line) = stray {
         let is_header = ini::stripped(line.text).starts_with('[');
         let why = if is_header {
@@ -77,15 +72,9 @@ fn of(file: &AwsFile) -> Vec<Finding> {
     found
 }
 
-/// Lines that are not what they look like.
-struct Odd<'a> {
-    /// The first that has no meaning.
-    stray: Option<Line<'a>>,
-    /// The first below each `credential_process` of ours that is part of it.
-    continued: Vec<Line<'a>>,
-}
-
-fn odd<'a>(lines: &[Line<'a>]) -> Odd<'a> {
+/// Lines that are not what they look like: the first that has no meaning, and the
+/// first below each `credential_process` of ours that is part of it.
+fn odd<'a>(lines: &[Line<'a>]) -> (Option<Line<'a>>, Vec<Line<'a>>) {
     let (mut stray, mut continued) = (None, Vec::new());
     // The option above, as long as nothing below it was found.
     let mut option: Option<Line<'a>> = None;
@@ -103,18 +92,18 @@ fn odd<'a>(lines: &[Line<'a>]) -> Odd<'a> {
             Part::Stray => stray = stray.or(Some(line)),
         }
     }
-    Odd { stray, continued }
+    (stray, continued)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::aws_profile::tests::files;
+    use super::super::aws_profile::tests::in_files;
     use super::*;
 
     const OURS: &str = "credential_process = /quiltctl credential-process\n";
 
     fn found(config: &str, credentials: &str) -> Vec<(String, String)> {
-        let found = check(&files(config, credentials)).into_iter();
+        let found = in_files(check, config, credentials).into_iter();
         found.map(|found| (found.code, found.summary)).collect()
     }
 

@@ -22,7 +22,7 @@ pub(super) fn check(context: &Context, daemon: &Daemon) -> Option<Finding> {
         return None;
     }
     let without = format!("while programs without it use {configured}");
-    Some(if daemon.sessions().contains(&named) {
+    Some(if daemon.sessions.contains(&named) {
         let what = format!("{NAME} names {named} here, {without}");
         Finding::warning(FindingCode::CatalogDiffers, what, unset())
     } else {

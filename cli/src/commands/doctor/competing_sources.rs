@@ -1,11 +1,10 @@
 //! Other ways to credentials in a profile of quiltd's: SDKs differ in which
 //! one they take, and mostly it is not `credential_process`.
 
-use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
+use quilt_proto::{Command, quoted};
 
 use super::aws_profile::{AwsProfile, Setting};
-use super::remedy;
 use crate::aws_files::ini;
 
 pub(super) fn check(profile: &AwsProfile) -> Vec<Finding> {
@@ -48,7 +47,7 @@ fn finding(profile: &AwsProfile, lines: &[&Setting]) -> Finding {
         quoted::path(&first.file),
         numbers.join(", ")
     );
-    Finding::error(code(&first.key), what, remedy::edit(&first.file))
+    Finding::error(code(&first.key), what, Command::edit(&first.file))
 }
 
 #[cfg(test)]

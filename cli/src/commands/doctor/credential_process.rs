@@ -87,7 +87,7 @@ pub(super) fn check_recipe(profile: &AwsProfile, daemon: &Daemon) -> Option<Find
     );
     let hint = daemon
         .settings()
-        .map_or_else(|| "quiltctl profiles".into(), |path| remedy::edit(&path));
+        .map_or_else(|| "quiltctl profiles".into(), |path| Command::edit(&path));
     Some(Finding::error(
         FindingCode::ProcessUnknownProfile,
         what,

@@ -16,6 +16,7 @@ use quilt_proto::{CatalogUrl, ErrorCode, ProfileName, RegistryUrl, locations, py
 use super::aws_profile::AwsProfile;
 use super::remedy;
 use super::report::Report;
+use crate::commands::config;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{catalog_variable, lock_holder, version};
@@ -31,11 +32,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Daemon {
     profiles: BTreeMap<Option<String>, Vec<ProfileStatus>>,
     config: ConfigValues,
-    registry: Option<RegistryUrl>,
-    leads_quilt3: bool,
+    /// The registry of the configured catalog, where that is known.
+    pub(super) registry: Option<RegistryUrl>,
+    /// Whether the Python SDK was led to it, be it astray since.
+    pub(super) leads_quilt3: bool,
     settings: Option<PathBuf>,
-    network: Option<NetworkStatus>,
-    sessions: Vec<CatalogUrl>,
+    /// How it reaches the network.
+    pub(super) network: Option<NetworkStatus>,
+    /// The catalogs that there is a session of.
+    pub(super) sessions: Vec<CatalogUrl>,
 }
 
 /// Asks about every catalog that is used: here, and by profiles.
@@ -185,47 +190,20 @@ impl Daemon {
         regions.find_map(|profile| profile.region.as_deref().filter(|_| profile.name == *name))
     }
 
-    /// The catalogs that there is a session of.
-    pub(super) fn sessions(&self) -> &[CatalogUrl] {
-        &self.sessions
-    }
-
-    /// How it reaches the network.
-    pub(super) fn network(&self) -> Option<&NetworkStatus> {
-        self.network.as_ref()
-    }
-
     /// Its quiltd.toml.
     pub(super) fn settings(&self) -> Option<PathBuf> {
         self.settings.clone().or_else(|| locations::settings().ok())
     }
 
-    /// Whether the Python SDK was led to it, be it astray since.
-    pub(super) fn leads_quilt3(&self) -> bool {
-        self.leads_quilt3
-    }
-
     /// The catalog of whoever names none.
     pub(super) fn configured_catalog(&self) -> Option<CatalogUrl> {
-        self.config
-            .get(python_sdk::NAVIGATOR_URL)?
-            .as_str()?
-            .parse()
-            .ok()
+        config::catalog(&self.config)
     }
 
     /// The registry that quilt3 is configured with.
     pub(super) fn configured_registry(&self) -> Option<RegistryUrl> {
-        self.config
-            .get(python_sdk::REGISTRY_URL)?
-            .as_str()?
-            .parse()
-            .ok()
-    }
-
-    /// The registry of the configured catalog, where that is known.
-    pub(super) fn published_registry(&self) -> Option<RegistryUrl> {
-        self.registry.clone()
+        let registry = config::text(&self.config, python_sdk::REGISTRY_URL)?;
+        registry.parse().ok()
     }
 
     fn is_known(&self, catalog: &str) -> bool {

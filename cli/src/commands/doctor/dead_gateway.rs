@@ -14,12 +14,12 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where quilt3 is led to quiltd, quiltd itself looks after what it reads.
 pub(super) fn check(daemon: &Daemon) -> Option<Finding> {
-    if daemon.leads_quilt3() {
+    if daemon.leads_quilt3 {
         return None;
     }
     judge(
         &daemon.configured_registry()?,
-        &daemon.published_registry()?,
+        daemon.registry.as_ref()?,
         &daemon.configured_catalog()?,
     )
 }

@@ -24,18 +24,16 @@ pub(super) fn check(variables: &Variables, is_ours: impl FnOnce(&str) -> bool) -
     if *last == SECURITY_TOKEN {
         names.push(last);
     }
+    let set = is_or_are(&set);
     if variables.get(ACCESS_KEY_ID).is_some_and(is_ours) {
         let what = format!(
-            "{} set in the environment: programs take these keys, which are quiltd's but will \
-             not be renewed",
-            is_or_are(&set)
+            "{set} set in the environment: programs take these keys, which are quiltd's but will \
+             not be renewed"
         );
         return Some(Finding::warning(OURS, what, remedy::unset(&names)));
     }
-    let what = format!(
-        "{} set in the environment: programs take these keys instead of quiltd's",
-        is_or_are(&set)
-    );
+    let what =
+        format!("{set} set in the environment: programs take these keys instead of quiltd's");
     Some(Finding::error(
         FindingCode::EnvironmentKeys,
         what,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quilt_client::blocking::Client;
 use quilt_proto::api::ReadCredentials;
 use quilt_proto::{ProfileName, locations};
 
@@ -29,11 +28,7 @@ pub(super) fn is_ours(key: &str, context: &Context, profiles: &[AwsProfile]) -> 
 }
 
 fn ask(socket: PathBuf, catalog: Option<String>, recipe: Option<ProfileName>) -> Option<String> {
-    let client = Client::new(socket).with_timeout(TIMEOUT);
-    let client = match catalog {
-        Some(catalog) => client.with_catalog(catalog),
-        None => client,
-    };
+    let client = quiltctl_creds::client(socket, catalog).with_timeout(TIMEOUT);
     let profile = recipe.unwrap_or_else(ProfileName::default_profile);
     let credentials = client.send(&ReadCredentials(profile.into())).ok()?;
     Some(credentials.access_key_id)

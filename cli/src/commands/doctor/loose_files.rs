@@ -12,8 +12,6 @@ use super::aws_profile::AwsProfile;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV};
 use crate::commands::setup::completions;
 use crate::commands::setup::systemd;
-use crate::context::Context;
-use crate::exit::Failure;
 use crate::programs;
 
 /// What AWS programs read: whoever changes it chooses the program that they run
@@ -49,11 +47,11 @@ pub(super) fn check_programs(profiles: &[AwsProfile]) -> Vec<Finding> {
 
 /// Where the socket is, and what a daemon would read; a daemon that answers
 /// tells of its files itself.
-pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Finding>, Failure> {
+pub(super) fn check_daemon(socket: &Path, answers: bool) -> Vec<Finding> {
     // As the directory of what is made there.
     let inside = |dir: PathBuf| dir.join("quiltd");
-    let socket = context.socket()?.parent().map(|dir| inside(dir.to_owned()));
-    let mut places: Vec<PathBuf> = socket.into_iter().collect();
+    let mut places: Vec<PathBuf> = Vec::new();
+    places.extend(socket.parent().map(|dir| inside(dir.to_owned())));
     if !answers {
         let dirs = [locations::state_dir(), locations::python_sdk_dir()];
         places.extend(dirs.into_iter().flatten().map(inside));
@@ -63,10 +61,10 @@ pub(super) fn check_daemon(context: &Context, answers: bool) -> Result<Vec<Findi
         let record = dir.join(state_files::SETUP_AWS);
         places.extend(quilt_trust::check_dir(&dir).is_ok().then_some(record));
     }
-    Ok(found(places, quilt_trust::check, |distrust| {
+    found(places, quilt_trust::check, |distrust| {
         let what = format!("{distrust}: quiltd does not use it");
         Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
-    }))
+    })
 }
 
 /// One finding for each file or directory, however many lie below it.

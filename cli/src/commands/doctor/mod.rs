@@ -42,7 +42,6 @@ use quilt_proto::wire::Finding;
 use self::aws_profile::{AwsFiles, AwsProfile};
 use self::report::Report;
 use self::variables::Variables;
-use super::setup::service;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::progress::Progress;
@@ -91,7 +90,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let variables = Variables::from_environment();
     let mut report = Report::default();
     // First: what else there is to say of daemons may all be due to it.
-    let astray = sockets::check_variable(context)?;
+    let socket = context.socket()?;
+    let astray = sockets::check_variable(context, &socket);
     let is_astray = astray.is_some();
     report.add(astray);
     report.add(foreign_home::check());
@@ -114,34 +114,26 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let elsewhere = aws_files_elsewhere::check(&variables, &files);
     let is_elsewhere = elsewhere.is_some();
     report.add(elsewhere);
-    report.add(broken_lines::check(&files));
-    report.add(repeated_sections::check(&files));
-    report.add(repeated_keys::check(&files));
+    report.add(files.each().flat_map(broken_lines::check));
+    report.add(files.each().flat_map(repeated_sections::check));
+    report.add(files.each().flat_map(repeated_keys::check));
     for profile in &profiles {
         report.add(competing_sources::check(profile));
         report.add(credential_process::check(profile));
         if !is_astray {
-            report.add(sockets::check(context, profile)?);
+            report.add(sockets::check(context, &socket, profile));
         }
     }
     if !is_astray {
-        report.add(sockets::second_daemon(context)?);
-        report.add(units::check(context)?);
+        report.add(sockets::second_daemon(&socket));
+        report.add(units::check(context, &socket)?);
     }
 
     let daemon = daemon::examine(context, &profiles, is_astray, &mut report)?;
     report.add(foreign_home::check_state(daemon.is_some()));
-    report.add(loose_files::check_daemon(context, daemon.is_some())?);
+    report.add(loose_files::check_daemon(&socket, daemon.is_some()));
     if let Some(daemon) = daemon {
-        if let Some(there) = daemon.network() {
-            let is_managed = service::is_managed();
-            report.add(network::check(
-                context,
-                there,
-                daemon.settings(),
-                is_managed,
-            ));
-        }
+        report.add(network::check(context, &daemon));
         report.add(dead_gateway::check(&daemon));
         report.add(gateway_elsewhere::check(&variables, context));
         if !is_elsewhere {

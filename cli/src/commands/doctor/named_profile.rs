@@ -30,7 +30,7 @@ fn nameless(variable: &'static str, variables: &Variables) -> Option<Finding> {
 /// and nothing in this shell leads there, or elsewhere.
 pub(super) fn to_be_named(variables: &Variables, files: &AwsFiles) -> Option<String> {
     let other_ways: Vec<&str> = aws_variables::all().collect();
-    let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
+    let ours = files.names_of_ours();
     if !variables.set(&other_ways).is_empty() || files.leads_to("default", &ours) {
         return None;
     }
@@ -44,7 +44,7 @@ fn usual(ours: &[String]) -> Option<&String> {
 }
 
 fn of(variable: &'static str, name: &str, files: &AwsFiles) -> Option<Finding> {
-    let ours: Vec<String> = files.profiles().into_iter().map(|ours| ours.name).collect();
+    let ours = files.names_of_ours();
     if files.leads_to(name, &ours) {
         return None;
     }

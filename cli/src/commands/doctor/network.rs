@@ -2,7 +2,7 @@
 //! the daemon was started does not count for it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use quilt_proto::api::ComparePasswords;
 use quilt_proto::network_variables::{
@@ -12,17 +12,15 @@ use quilt_proto::network_variables::{
 use quilt_proto::wire::{Finding, FindingCode, NetworkStatus, ProxyPasswords};
 use quilt_proto::{Command, quoted};
 
+use super::daemon::Daemon;
 use super::remedy;
+use crate::commands::setup::service;
 use crate::context::Context;
 
 /// Compares this shell with the daemon. A daemon that a service manager starts
 /// gets no shell's variables: what it needs is for its settings.
-pub(super) fn check(
-    context: &Context,
-    daemon: &NetworkStatus,
-    settings: Option<PathBuf>,
-    is_managed: bool,
-) -> Option<Finding> {
+pub(super) fn check(context: &Context, asked: &Daemon) -> Option<Finding> {
+    let daemon = asked.network.as_ref()?;
     let mut differing = differing(&environment(), daemon);
     differing.extend(passwords(context, daemon));
     let first = differing.first()?;
@@ -32,7 +30,7 @@ pub(super) fn check(
     };
     let what =
         format!("{first}{others}: the daemon reaches the network differently from this shell");
-    let hint = match settings.filter(|_| is_managed) {
+    let hint = match asked.settings().filter(|_| service::is_managed()) {
         Some(settings) => Command::edit(&settings),
         None => remedy::quiltctl(context, "daemon restart"),
     };
@@ -77,25 +75,13 @@ fn differing(here: &BTreeMap<String, String>, daemon: &NetworkStatus) -> Vec<Str
     };
     names
         .filter(|name| here.get(*name) != there.get(*name) && counts(name, here.get(*name)))
-        .map(|name| match (here.get(name), there.get(name)) {
-            (Some(here), Some(there)) => format!(
-                "{name} is {} here and {} for the daemon",
-                quoted::name(here),
-                quoted::name(there)
-            ),
-            (Some(here), None) => {
-                format!(
-                    "{name} is {} here and not set for the daemon",
-                    quoted::name(here)
-                )
-            }
-            (None, there) => {
-                let there = there.map(String::as_str).unwrap_or_default();
-                format!(
-                    "{name} is not set here and {} for the daemon",
-                    quoted::name(there)
-                )
-            }
+        .map(|name| {
+            let value = |of: &BTreeMap<String, String>| match of.get(name) {
+                Some(value) => quoted::name(value).to_string(),
+                None => "not set".to_owned(),
+            };
+            let (here, there) = (value(here), value(there));
+            format!("{name} is {here} here and {there} for the daemon")
         })
         .collect()
 }

@@ -33,7 +33,7 @@ pub(super) fn check(
         let hint = match known {
             Some(_) => remedy::set_up_again(profile),
             // Whoever is logged in has it filled in.
-            None if daemon.sessions().is_empty() => first_login(),
+            None if daemon.sessions.is_empty() => first_login(),
             None => Command::of("aws configure set region YOUR-REGION")
                 .option("--profile", &profile.name),
         };
@@ -43,7 +43,7 @@ pub(super) fn check(
     let known = known.filter(|known| *known != set.value)?;
     // Another region than the catalog's is the user's choice, unless it is one
     // that a catalog left there.
-    let left = daemon.sessions().iter().find(|catalog| {
+    let left = daemon.sessions.iter().find(|catalog| {
         let profiles = context.of_catalog(catalog.as_str()).send(&ReadProfiles);
         profiles.is_ok_and(|profiles| {
             let mut same = profiles.iter().filter(|profile| profile.name == recipe);

@@ -1,7 +1,5 @@
 //! Commands that mend something.
 
-use std::path::Path;
-
 use quilt_proto::{Command, ProfileName};
 
 use super::aws_profile::AwsProfile;
@@ -12,11 +10,6 @@ pub(super) fn unset(names: &[&'static str]) -> Command {
     names
         .iter()
         .fold(Command::of("unset"), |command, name| command.words(name))
-}
-
-/// Opens a file in the user's editor.
-pub(super) fn edit(file: &Path) -> Command {
-    Command::edit(file)
 }
 
 /// Writes the profile's lines anew, to the same effect; where `setup aws` does
@@ -35,7 +28,7 @@ fn set_up(profile: &AwsProfile, same_socket: bool) -> Command {
         return Command::of("quiltctl setup aws");
     };
     if line.in_credentials || profile.name.parse::<ProfileName>().is_err() {
-        return edit(&line.file);
+        return Command::edit(&line.file);
     }
     let name = Some(&profile.name).filter(|name| *name != "quilt");
     let command = Command::of("quiltctl setup aws").option_if("--name", name);

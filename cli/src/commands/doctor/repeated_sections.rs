@@ -3,18 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
+use quilt_proto::{Command, quoted};
 
-use super::aws_profile::{AwsFile, AwsFiles};
-use super::remedy;
+use super::aws_profile::AwsFile;
 use crate::aws_files::{botocore_refusals, ini};
 
-pub(super) fn check(files: &AwsFiles) -> Vec<Finding> {
-    files.each().iter().flat_map(of).collect()
-}
-
-fn of(file: &AwsFile) -> Vec<Finding> {
+pub(super) fn check(file: &AwsFile) -> Vec<Finding> {
     let lines = ini::lines(&file.bytes);
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for section in ini::all_sections(&lines) {
@@ -36,7 +31,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
             quoted::name(&header),
             botocore_refusals::at(&numbers)
         );
-        Finding::error(FindingCode::ProfileTwice, what, remedy::edit(&file.path))
+        Finding::error(FindingCode::ProfileTwice, what, Command::edit(&file.path))
     });
     twice
         .map(|(name, lines)| {
@@ -47,7 +42,7 @@ fn of(file: &AwsFile) -> Vec<Finding> {
                 quoted::name(&name),
                 lines.join(" and ")
             );
-            Finding::error(FindingCode::ProfileTwice, what, remedy::edit(&file.path))
+            Finding::error(FindingCode::ProfileTwice, what, Command::edit(&file.path))
         })
         .chain(others)
         .collect()
@@ -55,15 +50,16 @@ fn of(file: &AwsFile) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::aws_profile::tests::files;
+    use super::super::aws_profile::tests::in_files;
     use super::*;
 
     #[test]
     fn the_same_profile_however_written_counts_as_twice() {
-        let found = check(&files(
+        let found = in_files(
+            check,
             "[profile q]\n[profile r]\n[ profile \"q\" ]\n",
             "[q]\n[r]\n",
-        ));
+        );
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].summary.contains("profile q at lines 1 and 3"));
         assert_eq!(found[0].hint, "${EDITOR:-vi} config");
@@ -71,10 +67,11 @@ mod tests {
 
     #[test]
     fn so_does_any_other_section() {
-        let found = check(&files(
+        let found = in_files(
+            check,
             "[sso-session s]\n[services s]\n[sso-session s]\n",
             "",
-        ));
+        );
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].summary.contains("sso-session s"), "{found:?}");
         assert!(found[0].summary.contains("at lines 1 and 3"), "{found:?}");

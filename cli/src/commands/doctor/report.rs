@@ -52,9 +52,7 @@ impl Report {
     /// Prints it; with errors among it, that is how the program ends.
     pub(super) fn print(&self, context: &Context, is_verbose: bool) -> Result<(), Failure> {
         if context.global().json {
-            let body = serde_json::to_vec(&self.0)
-                .map_err(|error| Failure::new(exit::UNEXPECTED, error))?;
-            output::json(&body)?;
+            output::computed(&self.0)?;
         } else {
             let look = context.look();
             let mut screen = screen(&look, &self.0, is_verbose);
@@ -99,8 +97,7 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
     }
     if is_verbose {
         for line in proven {
-            let mark = look.mark(Symbol::Good);
-            screen.line(Line::default().with(mark).with(" ").with(says(line)));
+            screen.line(Line::marked(0, look, Symbol::Good).with(says(line)));
         }
     } else if !proven.is_empty() {
         let (count, s) = (proven.len(), if proven.len() == 1 { "" } else { "s" });
@@ -115,32 +112,24 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
 
 fn verdict(look: &Look, shown: &[&Finding]) -> Line {
     let errors = |finding: &&&Finding| finding.severity == Severity::Error;
-    let (symbol, text) = match (shown.iter().filter(errors).count(), shown.len()) {
-        (0, 0) => (
-            Symbol::Good,
-            "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),
-        ),
-        (0, 1) => (
-            Symbol::Beware,
-            "Programs get their credentials; one thing to check.".to_owned(),
-        ),
-        (0, count) => (
-            Symbol::Beware,
-            format!("Programs get their credentials; {count} things to check."),
-        ),
-        (1, _) => (
-            Symbol::Bad,
-            "One thing keeps programs from their credentials; its command is above.".to_owned(),
-        ),
-        (count, _) => (
-            Symbol::Bad,
-            format!("{count} things keep programs from their credentials; begin with the first."),
-        ),
+    let (errors, all) = (shown.iter().filter(errors).count(), shown.len());
+    let symbol = match (errors, all) {
+        (0, 0) => Symbol::Good,
+        (0, _) => Symbol::Beware,
+        _ => Symbol::Bad,
     };
-    Line::default()
-        .with(look.mark(symbol))
-        .with(" ")
-        .strong(text)
+    let text = match (errors, all) {
+        (0, 0) => "Nothing is wrong: programs get their credentials from quiltd.".to_owned(),
+        (0, 1) => "Programs get their credentials; one thing to check.".to_owned(),
+        (0, all) => format!("Programs get their credentials; {all} things to check."),
+        (1, _) => {
+            "One thing keeps programs from their credentials; its command is above.".to_owned()
+        }
+        (errors, _) => {
+            format!("{errors} things keep programs from their credentials; begin with the first.")
+        }
+    };
+    Line::marked(0, look, symbol).strong(text)
 }
 
 #[cfg(test)]

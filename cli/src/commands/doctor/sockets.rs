@@ -11,65 +11,55 @@ use quilt_proto::{Command, instance, locations, quoted};
 use super::aws_profile::AwsProfile;
 use super::remedy;
 use crate::context::Context;
-use crate::exit::Failure;
 use crate::lock_holder;
 
 /// Whether a profile asks the daemon that is asked here, in whatever
 /// environment its program runs.
-pub(super) fn check(context: &Context, profile: &AwsProfile) -> Result<Option<Finding>, Failure> {
-    let here = context.socket()?;
-    let Some(call) = profile.call() else {
-        return Ok(None);
-    };
-    let Some(asked) = call.socket.or_else(|| locations::unnamed_socket().ok()) else {
-        return Ok(None);
-    };
-    if same(&here, &asked) || is_of_one(&here, &asked) {
-        return Ok(None);
+pub(super) fn check(context: &Context, here: &Path, profile: &AwsProfile) -> Option<Finding> {
+    let asked = profile.call()?.socket;
+    let asked = asked.or_else(|| locations::unnamed_socket().ok())?;
+    if same(here, &asked) || is_of_one(here, &asked) {
+        return None;
     }
     let what = format!(
         "profile {} asks the daemon on {}, and this quiltctl the one on {}",
         quoted::name(&profile.name),
         quoted::path(&asked),
-        quoted::path(&here)
+        quoted::path(here)
     );
     let hint = match &context.global().socket {
         Some(socket) => remedy::set_up_here(profile).path_option("--socket", socket),
         None => remedy::set_up_here(profile),
     };
-    Ok(Some(Finding::error(FindingCode::SocketDiffers, what, hint)))
+    Some(Finding::error(FindingCode::SocketDiffers, what, hint))
 }
 
 /// A variable that leads this shell away from the daemon that programs without it
 /// ask, and that is there.
-pub(super) fn check_variable(context: &Context) -> Result<Option<Finding>, Failure> {
+pub(super) fn check_variable(context: &Context, here: &Path) -> Option<Finding> {
     const NAME: &str = locations::SOCKET_ENV;
     if context.global().socket.is_some() || !locations::is_socket_named() {
-        return Ok(None);
+        return None;
     }
-    let here = context.socket()?;
-    let Ok(there) = locations::unnamed_socket() else {
-        return Ok(None);
-    };
+    let there = locations::unnamed_socket().ok()?;
     let answers = || lock_holder::is_there(&there) && Client::new(&there).probe().is_ok();
-    if same(&here, &there) || is_of_one(&here, &there) || !answers() {
-        return Ok(None);
+    if same(here, &there) || is_of_one(here, &there) || !answers() {
+        return None;
     }
     let what = format!(
         "{NAME} names {} here, while the daemon of programs without it answers on {}",
-        quoted::path(&here),
+        quoted::path(here),
         quoted::path(&there)
     );
     let hint = remedy::unset(&[NAME]);
-    Ok(Some(Finding::error(FindingCode::SocketDiffers, what, hint)))
+    Some(Finding::error(FindingCode::SocketDiffers, what, hint))
 }
 
 /// Another daemon in a place where programs look for one.
-pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> {
-    let here = context.socket()?;
+pub(super) fn second_daemon(here: &Path) -> Vec<Finding> {
     let others = usual()
         .into_iter()
-        .filter(|socket| !same(socket, &here) && !is_of_one(socket, &here))
+        .filter(|socket| !same(socket, here) && !is_of_one(socket, here))
         // What another machine that shares the home has locked answers nobody
         // here.
         .filter(|socket| lock_holder::is_there(socket) && Client::new(socket).probe().is_ok());
@@ -78,7 +68,7 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
             "a second quiltd runs on {}, and some programs ask that one; this quiltctl \
              asks the one on {}",
             quoted::path(&socket),
-            quoted::path(&here)
+            quoted::path(here)
         );
         let hint = Command::to_daemon(Some(&socket), "daemon stop");
         Finding::error(FindingCode::TwoDaemons, what, hint)
@@ -90,7 +80,7 @@ pub(super) fn second_daemon(context: &Context) -> Result<Vec<Finding>, Failure> 
             found.push(socket);
         }
     }
-    Ok(found.into_iter().map(finding).collect())
+    found.into_iter().map(finding).collect()
 }
 
 /// Where a daemon is looked for when nobody names a place: in this environment,

@@ -1,6 +1,8 @@
 //! Units that failed, that are not those of this version, or beside which the
 //! daemon runs.
 
+use std::path::Path;
+
 use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
@@ -10,7 +12,7 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::lock_holder;
 
-pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
+pub(super) fn check(context: &Context, socket: &Path) -> Result<Vec<Finding>, Failure> {
     let again = || remedy::quiltctl(context, "setup systemd");
     let mut found = Vec::new();
     if let Some(unit) = systemd::stale() {
@@ -34,7 +36,7 @@ pub(super) fn check(context: &Context) -> Result<Vec<Finding>, Failure> {
     if state.failed {
         let what = "systemd has given up on quiltd.service or quiltd.socket";
         found.push(Finding::error(FindingCode::UnitFailed, what, again()));
-    } else if let Some(pid) = lock_holder::pid(&context.socket()?)
+    } else if let Some(pid) = lock_holder::pid(socket)
         && state.enabled
         && state.main_pid != Some(pid.as_raw_nonzero().get())
     {

@@ -194,46 +194,54 @@ fn with_default_region(content: &[u8], region: &str) -> Option<Zeroizing<Vec<u8>
     }
     let bare = without_default_credentials(content, Kind::Config);
     let bare = bare.unwrap_or_else(|| Zeroizing::new(content.to_vec()));
-    let all = lines(&bare);
     let wanted = format!("\nregion = {region}\n");
     let mut copy = Zeroizing::new(Vec::with_capacity(content.len() + 64));
-    let mut is_there = false;
-    let start = all_sections(&all)
-        .first()
-        .map_or(bare.len(), |it| it[0].offset);
-    copy.extend_from_slice(&bare[..start]);
-    for section in all_sections(&all) {
-        let is_default = is_default(section);
-        is_there |= is_default;
-        for (index, line) in section.iter().enumerate() {
-            if !is_default || !is_region(line) {
-                copy.extend_from_slice(line.text);
-            }
-            if is_default && index == 0 {
-                copy.extend_from_slice(wanted.as_bytes());
-            }
+    let mut at = 0;
+    for section in all_sections(&lines(&bare)) {
+        if !is_default(section) {
+            continue;
+        }
+        let below = end(&section[0]);
+        copy.extend_from_slice(&bare[at..below]);
+        copy.extend_from_slice(wanted.as_bytes());
+        at = below;
+        for line in section[1..].iter().filter(|line| is_region(line)) {
+            copy.extend_from_slice(&bare[at..line.offset]);
+            at = end(line);
         }
     }
-    if !is_there {
+    copy.extend_from_slice(&bare[at..]);
+    if at == 0 {
         copy.extend_from_slice(b"\n[default]");
         copy.extend_from_slice(wanted.as_bytes());
     }
     Some(copy)
 }
 
+/// Where the line after one begins.
+fn end(line: &Line<'_>) -> usize {
+    line.offset + line.text.len()
+}
+
 /// The file without the credentials of its default profile; nothing where it
 /// has none.
 fn without_default_credentials(content: &[u8], kind: Kind) -> Option<Zeroizing<Vec<u8>>> {
     let lines = lines(content);
+    let sections = all_sections(&lines).into_iter();
+    let default = sections.filter(|section| is_default(section[0].text, kind));
+    without(content, default.flat_map(credential_lines))
+}
+
+/// The file without these lines; nothing where there are none.
+fn without<'a>(
+    content: &[u8],
+    hidden: impl Iterator<Item = Line<'a>>,
+) -> Option<Zeroizing<Vec<u8>>> {
     let mut copy = Zeroizing::new(Vec::with_capacity(content.len()));
     let mut at = 0;
-    for section in all_sections(&lines) {
-        if is_default(section[0].text, kind) {
-            for hidden in credential_lines(section) {
-                copy.extend_from_slice(&content[at..hidden.offset]);
-                at = hidden.offset + hidden.text.len();
-            }
-        }
+    for line in hidden {
+        copy.extend_from_slice(&content[at..line.offset]);
+        at = end(&line);
     }
     copy.extend_from_slice(&content[at..]);
     (copy.len() < content.len()).then_some(copy)
@@ -281,13 +289,8 @@ fn is_credential_key(key: &str) -> bool {
 /// The file of s3cmd without its keys, which it takes from any section.
 fn without_s3cmd_keys(content: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const KEYS: [&str; 3] = ["access_key", "secret_key", "access_token"];
-    let mut copy = Zeroizing::new(Vec::with_capacity(content.len()));
-    for line in lines(content) {
-        if !key(line.text).is_some_and(|key| KEYS.contains(&key.as_str())) {
-            copy.extend_from_slice(line.text);
-        }
-    }
-    (copy.len() < content.len()).then_some(copy)
+    let is_key = |line: &Line<'_>| key(line.text).is_some_and(|key| KEYS.contains(&key.as_str()));
+    without(content, lines(content).into_iter().filter(is_key))
 }
 
 /// A file in memory with this content; answers the path by which the program

@@ -1,7 +1,7 @@
 //! `exec --for`: whether what a long job lives on outlives it.
 
 use quilt_proto::Command;
-use quilt_proto::api::{ReadProfiles, ReadStatus};
+use quilt_proto::api::ReadStatus;
 use quilt_proto::wire::{CatalogStatus, ProfileStatus, SessionState, TokenKind};
 use quilt_proto::{ProfileName, Timestamp, time};
 
@@ -23,8 +23,7 @@ pub(super) fn length(text: &str) -> Result<i64, String> {
 pub(super) fn tell(context: &Context, profile: Option<&ProfileName>, length: i64) {
     let profile = profile.cloned();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
-    let profiles = context.send(&ReadProfiles).unwrap_or_default();
-    let used = profiles.into_iter().find(|known| known.name == profile);
+    let used = context.profile(&profile).ok().flatten();
     let status = context.of_all_catalogs().send(&ReadStatus).ok();
     let (Some(used), Some(status)) = (used, status) else {
         output::note("whether login and roles last that long cannot be told");

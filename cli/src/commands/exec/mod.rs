@@ -150,11 +150,7 @@ fn name_what_it_is(
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     command.env(aws_variables::PROFILE, profile.as_str());
     // Where the daemon does not say, whoever asks below says which they mean.
-    let asked = || {
-        let profiles = context.send(&ReadProfiles).unwrap_or_default();
-        let used = profiles.into_iter().find(|known| known.name == profile);
-        used?.catalog_url
-    };
+    let asked = || context.profile(&profile).ok()??.catalog_url;
     // Not another one that is the default by now.
     if let Some(catalog) = granted.or_else(asked) {
         command.env(locations::CATALOG_ENV, catalog.as_str());

@@ -29,7 +29,7 @@ impl MeantByKey {
                 default: None,
             });
         }
-        let default = match context.send(&ReadSession(SessionQuery::default())) {
+        let default = match context.session() {
             Ok(session) => Some(session.catalog_url),
             // There is none; the key may be known to be of one all the same.
             Err(failure) if failure.code() == exit::INPUT => None,
@@ -122,15 +122,17 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     let meant = meant?;
     let accept = agreed_beforehand(&meant.context, args.accept_registry.clone())?;
     if let Some(id) = &args.key.api_key_secret {
-        let helper = AwsHelper::new(&meant.context, "use-secret")?.option("--id", id);
-        let helper = match &meant.default {
-            Some(catalog) => helper.option("--default-catalog", catalog.as_str()),
-            None => helper,
-        };
-        return Err(match &accept {
-            Some(host) => helper.option("--accept-registry", host.as_str()).exec(),
-            None => helper.exec(),
-        });
+        let helper = AwsHelper::new(&meant.context, "use-secret")?
+            .option("--id", id)
+            .option_if(
+                "--default-catalog",
+                meant.default.as_ref().map(CatalogUrl::as_str),
+            )
+            .option_if(
+                "--accept-registry",
+                accept.as_ref().map(RegistryHost::as_str),
+            );
+        return Err(helper.exec());
     }
     let key = match there {
         None => args.key.read().map_err(|failure| {

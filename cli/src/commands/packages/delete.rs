@@ -4,6 +4,7 @@ use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _, ReadCon
 use quilt_proto::{Command, TopHash, quoted};
 
 use super::{PackageArgs, TIMEOUT, registry};
+use crate::commands::config;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::progress::Progress;
@@ -26,15 +27,13 @@ pub(crate) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     let name = super::name(&args.of)?;
-    let top_hash: Option<TopHash> = match &args.top_hash {
-        Some(hash) => Some(hash.parse().map_err(|error| {
-            let command = Command::of("quiltctl packages versions")
-                .operand(&name)
-                .option_if("--registry", args.of.registry.as_ref());
-            Failure::new(exit::INPUT, error).hint(command)
-        })?),
-        None => None,
-    };
+    let versions = Command::of("quiltctl packages versions")
+        .operand(&name)
+        .option_if("--registry", args.of.registry.as_ref());
+    let top_hash = args.top_hash.as_ref().map(|hash| hash.parse::<TopHash>());
+    let top_hash = top_hash
+        .transpose()
+        .map_err(|error| Failure::new(exit::INPUT, error).hint(&versions))?;
     let registry = registry::url(args.of.registry.as_ref())?;
     let package = quoted::name(name.as_str());
     let what = match &top_hash {
@@ -47,7 +46,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         meant = context.pinned()?;
         let place = match &registry {
             Some(registry) => quoted::name(registry).to_string(),
-            None => asked_of.insert(configured(context)?).shown(),
+            None => shown(asked_of.insert(configured(context)?).as_deref()),
         };
         Ok(format!("Delete {what} from {place}?"))
     };
@@ -57,9 +56,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         .option_if("--layout", args.of.layout)
         .option_if("--top-hash", top_hash.as_ref())
         .option_if("--catalog", context.global().catalog.as_ref());
-    let versions = Command::of("quiltctl packages versions")
-        .operand(&name)
-        .option_if("--registry", args.of.registry.as_ref());
     confirm::agreed(args.yes, question, again.clone(), versions)?;
     if let Some(asked_of) = asked_of
         && asked_of != configured(context)?
@@ -102,26 +98,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 }
 
 /// The registry that is meant where none is named, as it is configured.
-#[derive(PartialEq, Eq)]
-struct Configured(Option<String>);
-
-fn configured(context: &Context) -> Result<Configured, Failure> {
-    let config = context.send(&ReadConfig)?;
-    let named = config.get("default_local_registry");
-    let named = named.and_then(|named| named.as_str());
-    Ok(Configured(named.map(str::to_owned)))
+fn configured(context: &Context) -> Result<Option<String>, Failure> {
+    let values = context.send(&ReadConfig)?;
+    Ok(config::text(&values, "default_local_registry").map(str::to_owned))
 }
 
-impl Configured {
-    /// On this machine, unless it was configured to be elsewhere.
-    fn shown(&self) -> String {
-        let elsewhere = self
-            .0
-            .as_deref()
-            .filter(|named| !named.starts_with("file:"));
-        elsewhere.map_or_else(
-            || "the local registry".to_owned(),
-            |named| quoted::name(named).to_string(),
-        )
-    }
+/// It in words: on this machine, unless it was configured to be elsewhere.
+fn shown(configured: Option<&str>) -> String {
+    let elsewhere = configured.filter(|named| !named.starts_with("file:"));
+    elsewhere.map_or_else(
+        || "the local registry".to_owned(),
+        |named| quoted::name(named).to_string(),
+    )
 }

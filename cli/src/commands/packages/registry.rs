@@ -1,10 +1,10 @@
 //! The registry as people type it.
 
-use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path;
 
 use crate::exit::{self, Failure};
+use crate::look;
 
 /// A registry's URL. A path becomes one, as in the Python SDK: the daemon
 /// works in another directory.
@@ -30,16 +30,8 @@ fn absolute(typed: &str) -> Result<String, Failure> {
         return Ok(typed.to_owned());
     }
     let path = path::absolute(typed).map_err(|error| Failure::new(exit::USAGE, error))?;
-    let mut url = "file://".to_owned();
-    for byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
-            url.push(char::from(*byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(url, "%{byte:02X}");
-        }
-    }
-    Ok(url)
+    let path = look::percent_encoded(path.as_os_str().as_bytes(), b"/-._~");
+    Ok(format!("file://{path}"))
 }
 
 #[cfg(test)]

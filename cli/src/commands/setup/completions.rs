@@ -4,9 +4,9 @@
 //! their start, between marks, so that `--undo` finds them again.
 
 use std::env;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+
+use serde_json::json;
 
 use super::unit;
 use crate::completion::{self, Shell};
@@ -63,8 +63,8 @@ pub(in crate::commands) fn undo_all() -> Result<bool, Failure> {
 
 fn report(context: &Context, args: &Args, changed: &[PathBuf]) -> Result<(), Failure> {
     if context.global().json {
-        let body = serde_json::json!({ "files": changed, "changed": !changed.is_empty() });
-        return output::json(body.to_string().as_bytes());
+        let is_changed = !changed.is_empty();
+        return output::computed(&json!({ "files": changed, "changed": is_changed }));
     }
     for path in changed {
         let what = if args.undo { "taken back" } else { "written" };
@@ -124,43 +124,30 @@ impl Place {
         };
         let config = or("XDG_CONFIG_HOME", ".config");
         let scripts = or("XDG_DATA_HOME", ".local/share").join("quiltd/completions");
-        Ok(match shell {
-            Shell::Fish => Self {
-                script: config.join("fish/completions/quiltctl.fish"),
-                rc: None,
-                lines: String::new(),
-            },
-            Shell::Bash => {
-                let script = scripts.join("quiltctl.bash");
-                let file = posix(&script)?;
-                Self {
-                    lines: format!("[ -r {file} ] && . {file}\n"),
-                    script,
-                    rc: Some(home.join(".bashrc")),
-                }
-            }
-            Shell::Zsh => {
-                let script = scripts.join("quiltctl.zsh");
-                let file = posix(&script)?;
-                Self {
-                    lines: format!(
-                        "(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit -i }}\n\
-                         [[ -r {file} ]] && . {file}\n"
-                    ),
-                    script,
-                    rc: Some(or("ZDOTDIR", "").join(".zshrc")),
-                }
-            }
-            Shell::Pwsh => {
-                let script = scripts.join("quiltctl.ps1");
-                let file = format!("'{}'", text(&script)?.replace('\'', "''"));
-                Self {
-                    lines: format!("if (Test-Path {file}) {{ . {file} }}\n"),
-                    script,
-                    rc: Some(config.join("powershell/Microsoft.PowerShell_profile.ps1")),
-                }
-            }
-        })
+        let (script, rc) = match shell {
+            Shell::Fish => (config.join("fish/completions/quiltctl.fish"), None),
+            Shell::Bash => (scripts.join("quiltctl.bash"), Some(home.join(".bashrc"))),
+            Shell::Zsh => (
+                scripts.join("quiltctl.zsh"),
+                Some(or("ZDOTDIR", "").join(".zshrc")),
+            ),
+            Shell::Pwsh => (
+                scripts.join("quiltctl.ps1"),
+                Some(config.join("powershell/Microsoft.PowerShell_profile.ps1")),
+            ),
+        };
+        let file = || text(&script).map(|script| shell.quoted(script));
+        let lines = match shell {
+            Shell::Fish => String::new(),
+            Shell::Bash => format!("[ -r {file} ] && . {file}\n", file = file()?),
+            Shell::Zsh => format!(
+                "(( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit -i }}\n\
+                 [[ -r {file} ]] && . {file}\n",
+                file = file()?
+            ),
+            Shell::Pwsh => format!("if (Test-Path {file}) {{ . {file} }}\n", file = file()?),
+        };
+        Ok(Self { script, rc, lines })
     }
 
     /// The script, and the lines that read it; what was changed.
@@ -168,14 +155,14 @@ impl Place {
         let mut changed = Vec::new();
         let bare = completion::script(shell, &aws_helper::program()?);
         let script = unit::marked(&bare);
-        match read(&self.script)? {
+        match unit::read_bytes(&self.script)? {
             Some(there) if there == script.as_bytes() => {}
             // As `quiltctl completions` prints it.
             Some(there) if there != bare.as_bytes() && !is_ours(&there) => {
                 return Err(unit::not_ours(&self.script));
             }
             _ => {
-                write(&self.script, script.as_bytes())?;
+                unit::write(&self.script, script.as_bytes())?;
                 changed.push(self.script.clone());
             }
         }
@@ -189,7 +176,7 @@ impl Place {
     /// Puts our lines into a shell's file, and says whether they are new there;
     /// nothing where another program changed it meanwhile.
     fn try_put_in(&self, rc: &Path) -> Result<Option<bool>, Failure> {
-        let before = read(rc)?;
+        let before = unit::read_bytes(rc)?;
         let there = before.as_deref().unwrap_or_default();
         let mut after = without_block(there).unwrap_or_else(|| there.to_owned());
         if !after.is_empty() && !after.ends_with(b"\n") {
@@ -207,7 +194,7 @@ impl Place {
 
     /// Takes them out again.
     fn try_take_out(rc: &Path) -> Result<Option<bool>, Failure> {
-        let Some(before) = read(rc)? else {
+        let Some(before) = unit::read_bytes(rc)? else {
             return Ok(Some(false));
         };
         let Some(after) = without_block(&before) else {
@@ -216,7 +203,7 @@ impl Place {
         files::may_write([rc])?;
         // A link leads to a file of the user's, which may be kept elsewhere.
         if after.is_empty() && !rc.is_symlink() {
-            remove(rc)?;
+            unit::remove_file(rc)?;
             return Ok(Some(true));
         }
         let is_written = try_write(rc, &after, Some(&before))?;
@@ -231,9 +218,9 @@ impl Place {
         {
             changed.push(rc.clone());
         }
-        if read(&self.script)?.is_some_and(|there| is_ours(&there)) {
+        if unit::read_bytes(&self.script)?.is_some_and(|there| is_ours(&there)) {
             files::may_write([self.script.as_path()])?;
-            remove(&self.script)?;
+            unit::remove_file(&self.script)?;
             changed.push(self.script.clone());
         }
         Ok(changed)
@@ -255,10 +242,6 @@ fn without_block(bytes: &[u8]) -> Option<Vec<u8>> {
     Some([&bytes[..begin], &bytes[end + END.len()..]].concat())
 }
 
-fn posix(path: &Path) -> Result<String, Failure> {
-    Ok(format!("'{}'", text(path)?.replace('\'', r"'\''")))
-}
-
 fn text(path: &Path) -> Result<&str, Failure> {
     let text = path.to_str();
     text.filter(|text| !text.chars().any(char::is_control))
@@ -268,28 +251,9 @@ fn text(path: &Path) -> Result<&str, Failure> {
         })
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    files::read(path).map_err(|error| unit::failed(path, &error))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    path.parent()
-        .map_or(Ok(()), files::create_private_dir)
-        .and_then(|()| files::replace(path, bytes))
-        .map_err(|error| unit::failed(path, &error))
-}
-
-/// The same unless another program changed the file since `before` was in it.
+/// Writes a file unless another program changed it since `before` was in it.
 fn try_write(path: &Path, bytes: &[u8], before: Option<&[u8]>) -> Result<bool, Failure> {
     files::replace_unchanged(path, bytes, before).map_err(|error| unit::failed(path, &error))
-}
-
-/// Removes a file, which another run may have done before.
-fn remove(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unit::failed(path, &error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

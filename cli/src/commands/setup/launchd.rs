@@ -15,10 +15,7 @@ const SOCKET: &str = "<string>@HOME@/Library/Application Support/quilt/quiltd.so
 
 /// Whether the agent is there.
 pub(super) fn is_set_up() -> bool {
-    unit::home().is_ok_and(|home| {
-        home.join(format!("Library/LaunchAgents/{LABEL}.plist"))
-            .exists()
-    })
+    agent_path().is_ok_and(|path| path.exists())
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
@@ -40,14 +37,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
             unit::home()?.display()
         ),
     };
-    let text = agent(&unit::daemon_path()?, &socket);
-    let changed = unit::install(
-        context,
-        &[Unit {
-            path,
-            content: text,
-        }],
-    )?;
+    let agent = Unit {
+        path,
+        content: agent(&unit::daemon_path()?, &socket),
+    };
+    let changed = unit::install(context, &[agent])?;
     if changed {
         // launchd makes the socket, but not its directory.
         Path::new(&socket)
@@ -61,12 +55,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
         let file = paths[0].display().to_string();
         unit::manage("launchctl", &["bootstrap", &domain, &file])?;
     }
-    let done = if changed {
-        "is set up"
-    } else {
-        "is set up already"
-    };
-    unit::report(context, &paths, done, changed)
+    unit::report(context, &paths, unit::in_place(changed), changed)
 }
 
 fn agent_path() -> Result<PathBuf, Failure> {

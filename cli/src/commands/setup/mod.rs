@@ -37,15 +37,5 @@ pub(super) fn run(context: &Context, command: &Command) -> Result<(), Failure> {
     }
 }
 
-/// Takes back every profile of AWS programs; whether there was one.
-pub(super) fn undo_aws() -> Result<bool, Failure> {
-    aws::undo_all()
-}
-
-/// Takes back the completion of every shell; whether there was any.
-pub(super) fn undo_completions() -> Result<bool, Failure> {
-    completions::undo_all()
-}
-
 #[cfg(any(test, fuzzing))]
 pub(super) use self::aws::fuzz_aws_config;

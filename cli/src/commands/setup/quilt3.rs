@@ -4,10 +4,10 @@ use std::path::Path;
 
 use quilt_proto::api::{ReadConfig, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest, Session};
-use quilt_proto::{CatalogUrl, Command, locations, python_sdk};
+use quilt_proto::{CatalogUrl, Command, locations};
 
-use crate::commands::aws_profiles_follow;
 use crate::commands::doctor::proxy_in_the_way;
+use crate::commands::{aws_profiles_follow, config};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::page;
@@ -63,18 +63,13 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
 
 /// What `config.yml` names, which quilt3 and everything else take for the default.
 fn default_catalog(context: &Context) -> Option<CatalogUrl> {
-    let values = context.of_all_catalogs().send(&ReadConfig).ok()?;
-    values
-        .get(python_sdk::NAVIGATOR_URL)?
-        .as_str()?
-        .parse()
-        .ok()
+    config::catalog(&context.of_all_catalogs().send(&ReadConfig).ok()?)
 }
 
 /// Where the catalog's AWS is.
 fn region(context: &Context) -> Option<String> {
     let values = context.send(&ReadConfig).ok()?;
-    Some(values.get("region")?.as_str()?.to_owned())
+    config::text(&values, "region").map(str::to_owned)
 }
 
 fn show(

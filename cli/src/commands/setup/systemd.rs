@@ -1,8 +1,6 @@
 //! `setup systemd`: user units with socket activation, started at login.
 
 use std::env;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -42,8 +40,7 @@ pub(crate) struct SystemdArgs {
 }
 
 pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
-    let dir = units_dir()?;
-    let paths = units(&dir);
+    let paths = files()?;
     unit::require("systemctl", ("launchctl", "quiltctl setup launchd"))?;
     // What enabling links is written, too, by this user's rights.
     files::may_write(paths.iter().map(PathBuf::as_path))?;
@@ -69,10 +66,8 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
         return unit::report(context, &packaged, done, changed);
     }
     let contents = [service(&own_program)?, socket_unit(socket.as_deref())?];
-    let units: Vec<Unit> = paths
-        .iter()
-        .cloned()
-        .zip(contents)
+    let units = paths.iter().cloned().zip(contents);
+    let units: Vec<Unit> = units
         .map(|(path, content)| Unit { path, content })
         .collect();
     let changed = unit::install(context, &units)?;
@@ -80,12 +75,7 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
         systemctl(&["daemon-reload"])?;
     }
     take_over(context)?;
-    let done = if changed {
-        "is set up"
-    } else {
-        "is set up already"
-    };
-    unit::report(context, &paths, done, changed)?;
+    unit::report(context, &paths, unit::in_place(changed), changed)?;
     if args.linger {
         return unit::manage("loginctl", &["enable-linger"]);
     }
@@ -103,15 +93,14 @@ pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
 /// each such user).
 fn lingers() -> bool {
     let name = env::var("USER").or_else(|_| env::var("LOGNAME"));
-    let name = name
-        .ok()
-        .filter(|name| !name.is_empty() && !name.contains('/'));
-    name.is_some_and(|name| Path::new("/var/lib/systemd/linger").join(name).exists())
+    let name = name.unwrap_or_default();
+    let is_name = !name.is_empty() && !name.contains('/');
+    is_name && Path::new("/var/lib/systemd/linger").join(name).exists()
 }
 
 /// Whether the units are there.
 pub(in crate::commands) fn is_set_up() -> bool {
-    units_dir().is_ok_and(|dir| units(&dir)[0].exists())
+    files().is_ok_and(|[service, _]| service.exists())
 }
 
 /// Where the units are.
@@ -199,8 +188,7 @@ impl State {
 /// The units below the user's own configuration that this program would write
 /// otherwise now: of another version, or in the way of a package's.
 pub(in crate::commands) fn stale() -> Option<PathBuf> {
-    let dir = units_dir().ok()?;
-    let paths = units(&dir);
+    let paths = files().ok()?;
     let texts = paths.each_ref().map(|path| files::text(path));
     let [service, socket] = texts.map(|text| text.filter(|text| unit::is_ours(text)));
     let path = paths.into_iter().next()?;
@@ -223,7 +211,7 @@ pub(super) fn is_as_shipped(text: &str) -> bool {
 
 /// The program that the user's own unit starts, where there is one.
 pub(in crate::commands) fn program() -> Option<PathBuf> {
-    let [service, _] = units(&units_dir().ok()?);
+    let [service, _] = files().ok()?;
     starts(&files::text(&service)?).map(PathBuf::from)
 }
 
@@ -252,11 +240,10 @@ fn is_wanted(dir: &Path) -> bool {
 /// changed.
 fn reach_manager() -> Result<(), Failure> {
     systemctl(&["show-environment"]).map_err(|failure| {
-        let (why, _) = failure.apart();
         let what = format!(
             "no service manager of this user can be reached, as over ssh and in containers: \
              {}; nothing was changed",
-            clause(why)
+            clause(failure.what())
         );
         Failure::new(exit::UNEXPECTED, what).hint("quiltctl daemon start")
     })
@@ -265,15 +252,8 @@ fn reach_manager() -> Result<(), Failure> {
 /// Removes the links that enabling made, which a service manager that cannot
 /// be reached leaves behind.
 fn unlink_wanted(dir: &Path) -> Result<(), Failure> {
-    for link in WANTED.map(|link| dir.join(link)) {
-        match fs::remove_file(&link) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(unit::failed(&link, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    let mut links = WANTED.iter().map(|link| dir.join(link));
+    links.try_for_each(|link| unit::remove_file(&link))
 }
 
 fn systemctl(args: &[&str]) -> Result<(), Failure> {
@@ -293,11 +273,8 @@ fn units_dir() -> Result<PathBuf, Failure> {
 
 fn service(daemon: &str) -> Result<String, Failure> {
     let line = format!("ExecStart={}", command_line(daemon)?);
-    Ok(unit::marked(&replace_line(
-        SERVICE_UNIT,
-        "ExecStart=",
-        &line,
-    )))
+    let unit = replace_line(SERVICE_UNIT, "ExecStart=", &line);
+    Ok(unit::marked(&unit))
 }
 
 fn socket_unit(socket: Option<&str>) -> Result<String, Failure> {
@@ -315,11 +292,8 @@ fn socket_unit(socket: Option<&str>) -> Result<String, Failure> {
     }
     // Specifiers are expanded here, quotes are not understood.
     let line = format!("ListenStream={}", path.replace('%', "%%"));
-    Ok(unit::marked(&replace_line(
-        SOCKET_UNIT,
-        "ListenStream=",
-        &line,
-    )))
+    let unit = replace_line(SOCKET_UNIT, "ListenStream=", &line);
+    Ok(unit::marked(&unit))
 }
 
 /// A command line that is a program alone. Specifiers are expanded in its path,

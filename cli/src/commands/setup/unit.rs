@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use quilt_proto::{Command as Hint, Quoted, locations, quoted};
+use serde_json::json;
 
 use super::systemd;
 use crate::commands::daemon_stop;
@@ -49,9 +50,7 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     for unit in units {
         match read(&unit.path)? {
             Some(old) if old == unit.content => {}
-            Some(old) if !is_ours(&old) => {
-                return Err(not_ours(&unit.path));
-            }
+            Some(old) if !is_ours(&old) => return Err(not_ours(&unit.path)),
             _ => changed.push(unit),
         }
     }
@@ -60,11 +59,7 @@ pub(super) fn install(context: &Context, units: &[Unit]) -> Result<bool, Failure
     }
     daemon_stop::stop_for_next(&context.client()?)?;
     for unit in changed {
-        unit.path
-            .parent()
-            .map_or(Ok(()), files::create_private_dir)
-            .and_then(|()| files::replace(&unit.path, unit.content.as_bytes()))
-            .map_err(|error| failed(&unit.path, &error))?;
+        write(&unit.path, unit.content.as_bytes())?;
     }
     Ok(true)
 }
@@ -78,16 +73,14 @@ pub(super) fn not_ours(path: &Path) -> Failure {
     Failure::new(exit::INPUT, what).hint(hint)
 }
 
-/// Removes the files that are ours; true when there were any.
-pub(super) fn remove(paths: &[PathBuf]) -> Result<bool, Failure> {
-    let mut removed = false;
+/// Removes the files that are ours.
+pub(super) fn remove(paths: &[PathBuf]) -> Result<(), Failure> {
     for path in paths {
         if read(path)?.is_some_and(|content| is_ours(&content)) {
             fs::remove_file(path).map_err(|error| failed(path, &error))?;
-            removed = true;
         }
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// Whether any of the files is there that we have written.
@@ -168,6 +161,15 @@ pub(super) fn home() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint(locations::NoHome::HINT))
 }
 
+/// What is said of what is in place.
+pub(super) fn in_place(changed: bool) -> &'static str {
+    if changed {
+        "is set up"
+    } else {
+        "is set up already"
+    }
+}
+
 /// Prints what came of it.
 pub(super) fn report(
     context: &Context,
@@ -176,8 +178,7 @@ pub(super) fn report(
     changed: bool,
 ) -> Result<(), Failure> {
     if context.global().json {
-        let body = serde_json::json!({ "files": paths, "changed": changed });
-        return output::json(body.to_string().as_bytes());
+        return output::computed(&json!({ "files": paths, "changed": changed }));
     }
     for path in paths {
         output::line(format_args!("{} {done}", quoted::path(path)))?;
@@ -196,8 +197,24 @@ fn text(path: &Path) -> Result<String, Failure> {
 }
 
 fn read(path: &Path) -> Result<Option<String>, Failure> {
-    let bytes = files::read(path).map_err(|error| failed(path, &error))?;
+    let bytes = read_bytes(path)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    files::read(path).map_err(|error| failed(path, &error))
+}
+
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    files::replace(path, bytes).map_err(|error| failed(path, &error))
+}
+
+/// Removes a file, which another run may have done before.
+pub(super) fn remove_file(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use quilt_client::blocking::Client;
 use quilt_proto::api::{ReadSession, SessionQuery};
 use quilt_proto::wire::SessionState;
 
@@ -17,17 +16,12 @@ const TIMEOUT: Duration = Duration::from_millis(100);
 /// The default catalog, with a mark where a login is needed. Says nothing
 /// where there is nothing to say, and never fails: a prompt must not.
 pub(super) fn run(context: &Context) -> Result<(), Failure> {
-    let Ok(client) = context.client() else {
-        return Ok(());
-    };
-    match ask(&client) {
-        Some(text) => output::line(text),
-        None => Ok(()),
-    }
+    ask(context).map_or(Ok(()), output::line)
 }
 
-fn ask(client: &Client) -> Option<String> {
-    let client = client.clone().with_deadline(Instant::now() + TIMEOUT);
+fn ask(context: &Context) -> Option<String> {
+    let deadline = Instant::now() + TIMEOUT;
+    let client = context.client().ok()?.with_deadline(deadline);
     let session = client.send(&ReadSession(SessionQuery::default())).ok()?;
     let catalog = host(&session.catalog_url);
     match session.status.state {

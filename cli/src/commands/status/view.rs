@@ -59,8 +59,7 @@ pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: 
             Severity::Error => Symbol::Bad,
             Severity::Warning => Symbol::Beware,
         };
-        let line = Line::default().with(look.mark(symbol)).with(" ");
-        screen.line(line.with(says(&finding.summary)));
+        screen.line(Line::marked(0, look, symbol).with(says(&finding.summary)));
     }
     if let Some(finding) = findings.first() {
         // Nobody is refused there: a key that the environment has will do.
@@ -90,9 +89,8 @@ pub(in crate::commands) fn called(status: &Status, catalog: &CatalogStatus) -> S
 /// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
 fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &str) {
     let session = &catalog.session;
-    let mut line = Line::default().with(look.mark(symbol(session))).with(" ");
-    line = line.strong(host(&catalog.catalog_url));
-    line = line.quiet(called).with("  ");
+    let line = Line::marked(0, look, symbol(session)).strong(host(&catalog.catalog_url));
+    let line = line.quiet(called).with("  ");
     let between = format!(" {} ", look.symbol(Symbol::Beside));
     let mut facts: Vec<String> = Vec::new();
     if session.state == SessionState::Active
@@ -213,12 +211,8 @@ fn credentials(
     // What has ended for all of them is said above.
     for held in catalog.credentials.iter().filter(|_| is_renewed) {
         if let Some(error) = &held.last_error {
-            let line = Line::indented(4).with(look.mark(Symbol::Beware)).with(" ");
-            screen.line(
-                line.with(name(held.profile.as_str()))
-                    .with(": ")
-                    .with(says(error)),
-            );
+            let line = Line::marked(4, look, Symbol::Beware).with(name(held.profile.as_str()));
+            screen.line(line.with(": ").with(says(error)));
         }
     }
 }
@@ -252,12 +246,17 @@ fn footer(look: &Look, status: &Status) -> Line {
         count => format!("{count} grants"),
     };
     let between = look.symbol(Symbol::Beside);
-    Line::default().quiet(format!(
-        "{grants} {between} quiltd {}, {}, tokens in {}",
+    Line::default().quiet(format!("{grants} {between} {}", daemon(look, status)))
+}
+
+/// `quiltd 0.2.0, up 3 days, tokens in keyring`.
+pub(in crate::commands) fn daemon(look: &Look, status: &Status) -> String {
+    format!(
+        "quiltd {}, {}, tokens in {}",
         name(&status.version),
         look.age(status.started_at),
-        name(&status.token_store),
-    ))
+        name(&status.token_store)
+    )
 }
 
 #[cfg(test)]

@@ -47,16 +47,14 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
         let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
         let step = show(context, &mut terminal, &mut model, &news, &signal);
         ratatui::restore();
+        let meant = || match model.marked() {
+            Some(catalog) => context.of_catalog(catalog.as_str()),
+            None => context.clone(),
+        };
         let next = match step.map_err(|error| broken(&error))? {
             Step::Quit | Step::Stay => Step::Quit,
-            Step::LogIn => step_aside(&signal, || match model.marked() {
-                Some(catalog) => login::interactively(&context.of_catalog(catalog.as_str())),
-                None => login::interactively(context),
-            }),
-            Step::Doctor => step_aside(&signal, || match model.marked() {
-                Some(catalog) => doctor::briefly(&context.of_catalog(catalog.as_str())),
-                None => doctor::briefly(context),
-            }),
+            Step::LogIn => step_aside(&signal, || login::interactively(&meant())),
+            Step::Doctor => step_aside(&signal, || doctor::briefly(&meant())),
         };
         if next == Step::Quit {
             break;

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
             output::line(format_args!("{}  {}", event.name, event.data))?;
             continue;
         };
-        for line in seen.changes(&look, &status) {
+        for line in seen.changes(&status) {
             output::line(line)?;
         }
         if seen
@@ -59,7 +59,7 @@ impl Seen {
         *self.began.get_or_insert(look.now)
     }
 
-    fn changes(&mut self, _look: &Look, status: &Status) -> Vec<String> {
+    fn changes(&mut self, status: &Status) -> Vec<String> {
         let mut now = BTreeMap::new();
         for catalog in &status.catalogs {
             let host = host(&catalog.catalog_url);

@@ -72,22 +72,17 @@ fn accent(look: &Look, symbol: Symbol) -> Style {
     }
 }
 
-fn heading(model: &Model, look: &Look) -> Vec<Line<'static>> {
-    let text = match (&model.status, model.is_away) {
-        (_, true) => {
-            let mark = look.symbol(Symbol::Bad);
-            let text = format!("{mark} quiltd does not answer; waiting for it");
-            return vec![Line::styled(text, accent(look, Symbol::Bad))];
-        }
-        (None, false) => "asking quiltd".to_owned(),
-        (Some(status), false) => format!(
-            "quiltd {}, {}, tokens in {}",
-            name(&status.version),
-            look.age(status.started_at),
-            name(&status.token_store)
-        ),
+fn heading(model: &Model, look: &Look) -> Line<'static> {
+    if model.is_away {
+        let mark = look.symbol(Symbol::Bad);
+        let text = format!("{mark} quiltd does not answer; waiting for it");
+        return Line::styled(text, accent(look, Symbol::Bad));
+    }
+    let text = match &model.status {
+        Some(status) => status::daemon(look, status),
+        None => "asking quiltd".to_owned(),
     };
-    vec![Line::styled(text, quiet())]
+    Line::styled(text, quiet())
 }
 
 /// A line a session, and one below it for each profile it gives.
@@ -104,11 +99,8 @@ fn sessions(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
     }
     for catalog in catalogs {
         let is_marked = marked.as_ref() == Some(&catalog.catalog_url);
-        let called = model
-            .status
-            .as_ref()
-            .map(|all| status::called(all, catalog));
-        let called = called.unwrap_or_default();
+        let all = model.status.as_ref();
+        let called = all.map_or_else(String::new, |all| status::called(all, catalog));
         lines.push(session(catalog, called, is_marked, look, room));
         lines.extend(trouble(catalog, look, room));
         for held in &catalog.credentials {
@@ -318,16 +310,15 @@ fn event(entry: &AuditEntry, look: &Look, room: u16) -> Line<'static> {
 }
 
 fn grants(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
-    let all = model.status.iter().flat_map(|status| &status.grants);
-    let shown: Vec<&GrantStatus> = all.collect();
-    let is_of_several = shown
-        .windows(2)
-        .any(|pair| pair[0].catalog_url != pair[1].catalog_url);
+    let status = model.status.as_ref();
+    let shown: &[GrantStatus] = status.map_or(&[], |status| &status.grants);
+    let mut pairs = shown.windows(2);
+    let is_of_several = pairs.any(|pair| pair[0].catalog_url != pair[1].catalog_url);
     let mut lines = vec![
         Line::raw(""),
         Line::styled(format!("Grants: {}", shown.len()), strong()),
     ];
-    lines.extend(shown.into_iter().map(|grant| {
+    lines.extend(shown.iter().map(|grant| {
         let what = grant.profile.as_ref().map_or_else(
             || "registry".to_owned(),
             |profile| name(profile.as_str()).to_string(),

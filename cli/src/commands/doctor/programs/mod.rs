@@ -114,7 +114,7 @@ fn judge(
         Source::OtherProcess { .. } => {
             let hint = profile.other_process().map_or_else(
                 || remedy::set_up_again(profile),
-                |line| remedy::edit(&line.file),
+                |line| Command::edit(&line.file),
             );
             elsewhere("from another credential_process", hint)
         }
@@ -151,8 +151,10 @@ fn judge(
 /// What ends a way to credentials by botocore's name of it.
 fn end_of(method: &str, profile: &AwsProfile, variables: &Variables) -> Command {
     let edit = |variable| {
-        aws_files::place(variable)
-            .map_or_else(|| remedy::set_up_again(profile), |path| remedy::edit(&path))
+        aws_files::place(variable).map_or_else(
+            || remedy::set_up_again(profile),
+            |path| Command::edit(&path),
+        )
     };
     let other = variables.get(AWS_DEFAULT_PROFILE);
     match method {

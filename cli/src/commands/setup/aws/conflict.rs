@@ -48,10 +48,10 @@ pub(super) fn goes_before(credentials: &Path, name: &str) -> Result<(), Failure>
         };
         return Err(Failure::new(exit::INPUT, what).hint(by_another_name(name)));
     }
-    match edit::unreadable(&bytes) {
-        Some(why) => {
-            let what = format!("{file}: {}: nothing was changed", why.what);
-            Err(Failure::new(exit::INPUT, what).hint(why.hint(credentials)))
+    match edit::unreadable(&bytes, credentials) {
+        Some((why, hint)) => {
+            let what = format!("{file}: {why}: nothing was changed");
+            Err(Failure::new(exit::INPUT, what).hint(hint))
         }
         None => Ok(()),
     }

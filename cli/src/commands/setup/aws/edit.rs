@@ -1,6 +1,5 @@
 //! Edits of an AWS configuration file, byte for byte.
 
-use std::fmt;
 use std::path::Path;
 
 use quilt_proto::{Command, quoted};
@@ -28,29 +27,10 @@ pub(super) struct Edit {
     after: Vec<u8>,
 }
 
-/// Why a section is left alone.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Conflict {
-    profile: String,
-    key: String,
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { profile, key } = self;
-        write!(
-            f,
-            "profile {} gets its credentials in another way ({})",
-            quoted::name(profile),
-            quoted::name(key)
-        )
-    }
-}
-
 impl Edit {
     /// What to change in a file that does not have the profile, or has it
-    /// without credentials.
-    pub(super) fn plan(file: &[u8], wanted: &DesiredProfile<'_>) -> Result<Self, Conflict> {
+    /// without credentials. Else, why its section is left alone.
+    pub(super) fn plan(file: &[u8], wanted: &DesiredProfile<'_>) -> Result<Self, String> {
         let lines = lines(file);
         let sections = sections(&lines, wanted.profile, true);
         // Some programs take these for the profile, and some do not.
@@ -58,14 +38,12 @@ impl Edit {
             .into_iter()
             .partition(|section| ini::is_spaced(section[0].text, true));
         for section in spaced.iter().chain(&sections) {
-            let foreign = section.iter().find_map(|line| {
-                let key = key(line.text)?;
-                let process = key == "credential_process" && !is_ours(line.text);
-                (ini::is_other_way(&key) || process).then_some(key)
-            });
-            if let Some(key) = foreign {
-                let profile = wanted.profile.to_owned();
-                return Err(Conflict { profile, key });
+            if let Some(key) = section.iter().find_map(other_key) {
+                return Err(format!(
+                    "profile {} gets its credentials in another way ({})",
+                    quoted::name(wanted.profile),
+                    quoted::name(&key)
+                ));
             }
         }
         let eol = line_ending(file);
@@ -108,9 +86,8 @@ impl Edit {
         eol: &str,
     ) -> Self {
         let old = sections
-            .iter()
-            .copied()
-            .flatten()
+            .concat()
+            .into_iter()
             .find(|line| is_ours(line.text));
         // Below the header, an indented line would continue the line before
         // it: ours must be indented like it, be it the header of the next section.
@@ -122,19 +99,14 @@ impl Edit {
                 .or(next)
                 .map_or(&b""[..], |line| leading_space(line.text)),
         };
-        let present: Vec<String> = sections
-            .iter()
-            .flat_map(|section| section.iter())
-            .filter_map(|line| key(line.text))
-            .collect();
-        let missing = |name: &str| !present.iter().any(|key| key == name);
-        let at = old.unwrap_or(&section[0]);
+        let present = keys(&sections.concat());
+        let at = old.unwrap_or(section[0]);
         let mut after = Vec::new();
         if old.is_none() {
             after.extend_from_slice(at.text);
         }
         for (index, (key, value)) in wanted.lines.iter().enumerate() {
-            if index > 0 && !missing(key) {
+            if index > 0 && present.contains(key) {
                 continue;
             }
             if !after.is_empty() {
@@ -188,35 +160,17 @@ pub(super) fn section(wanted: &DesiredProfile<'_>) -> String {
     text
 }
 
-/// Why AWS programs would not read a file.
-pub(super) struct Unreadable {
-    pub(super) what: String,
-    has_mark: bool,
-}
-
-impl Unreadable {
-    /// What makes it readable.
-    pub(super) fn hint(&self, path: &Path) -> Command {
-        if self.has_mark {
-            botocore_refusals::remove_mark(path)
-        } else {
-            Command::edit(path)
-        }
-    }
-}
-
-/// Whether botocore, the strictest of the SDKs, would refuse the whole file.
-pub(super) fn unreadable(file: &[u8]) -> Option<Unreadable> {
-    let has_mark = file.starts_with(BYTE_ORDER_MARK);
-    let what = if has_mark {
-        BEGINS_WITH_MARK.to_owned()
+/// Why botocore, the strictest of the SDKs, would refuse the whole file, and what
+/// makes it readable.
+pub(super) fn unreadable(file: &[u8], path: &Path) -> Option<(String, Command)> {
+    let (what, hint) = if file.starts_with(BYTE_ORDER_MARK) {
+        let hint = botocore_refusals::remove_mark(path);
+        (BEGINS_WITH_MARK.to_owned(), hint)
     } else {
-        refused(&lines(file))?
+        (refused(&lines(file))?, Command::edit(path))
     };
-    Some(Unreadable {
-        what: format!("it {what}, and AWS programs refuse such a file"),
-        has_mark,
-    })
+    let what = format!("it {what}, and AWS programs refuse such a file");
+    Some((what, hint))
 }
 
 /// What a file has that is refused.
@@ -251,43 +205,38 @@ pub(super) fn is_complete(file: &[u8], wanted: &DesiredProfile<'_>) -> bool {
     let lines = lines(file);
     let mut sections = sections(&lines, wanted.profile, true);
     sections.retain(|section| !ini::is_spaced(section[0].text, true));
-    let keys = sections.iter().copied().flatten();
-    let keys: Vec<String> = keys.filter_map(|line| key(line.text)).collect();
+    let keys = keys(&sections.concat());
     wanted.lines.iter().all(|(key, _)| keys.contains(key))
 }
 
 /// Whether the profile holds a line of ours.
 pub(super) fn is_set_up(file: &[u8], profile: &str) -> bool {
-    let lines = lines(file);
-    let sections = sections(&lines, profile, true);
-    sections
-        .iter()
-        .copied()
-        .flatten()
-        .any(|line| is_ours(line.text))
+    let mut lines = ini::profile_lines(file, profile, true).into_iter();
+    lines.any(|line| is_ours(line.text))
 }
 
 /// Whether a configuration says the region of a profile.
 pub(super) fn has_region(file: &[u8], profile: &str) -> bool {
-    let lines = lines(file);
-    let sections = sections(&lines, profile, true);
-    let mut keys = sections.iter().copied().flatten();
-    keys.any(|line| key(line.text).as_deref() == Some("region"))
+    keys(&ini::profile_lines(file, profile, true)).contains(&"region".to_owned())
 }
 
 /// What a credentials file has for the profile that programs take first.
 pub(super) fn other_way(file: &[u8], profile: &str) -> Option<String> {
-    let lines = lines(file);
-    let sections = sections(&lines, profile, false);
-    let keys = sections.iter().copied().flatten().filter_map(|line| {
-        let key = key(line.text)?;
-        let process = key == "credential_process" && !is_ours(line.text);
-        (ini::is_other_way(&key) || process).then_some(key)
-    });
+    let lines = ini::profile_lines(file, profile, false);
     // Keys are what is most often there.
-    let mut keys: Vec<String> = keys.collect();
-    keys.sort_by_key(|key| key != "aws_access_key_id");
-    keys.into_iter().next()
+    let keys = lines.iter().filter_map(other_key);
+    keys.min_by_key(|key| key != "aws_access_key_id")
+}
+
+/// The key of a line that gives credentials in another way.
+fn other_key(line: &Line<'_>) -> Option<String> {
+    let key = key(line.text)?;
+    let process = key == "credential_process" && !is_ours(line.text);
+    (ini::is_other_way(&key) || process).then_some(key)
+}
+
+fn keys(lines: &[Line<'_>]) -> Vec<String> {
+    lines.iter().filter_map(|line| key(line.text)).collect()
 }
 
 fn splice(file: &[u8], offset: usize, old: &[u8], new: &[u8]) -> Vec<u8> {
@@ -335,7 +284,7 @@ pub(in crate::commands) fn fuzz_aws_config(file: &[u8]) {
             profile,
             lines: &lines,
         };
-        if unreadable(file).is_some() {
+        if unreadable(file, Path::new("config")).is_some() {
             continue;
         }
         let Ok(edit) = Edit::plan(file, &wanted) else {

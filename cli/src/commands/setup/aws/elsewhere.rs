@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use quilt_proto::api::{ReadProfiles, ReadSession, ReadStatus, SessionQuery};
-use quilt_proto::{CatalogUrl, Command, ProfileName, quoted};
+use quilt_proto::api::ReadStatus;
+use quilt_proto::{CatalogUrl, Command, quoted};
 
 use super::config_file;
 use crate::aws_files::{self, CONFIG_ENV, CREDENTIALS_ENV, Call, ini};
@@ -79,16 +79,11 @@ fn meant(context: &Context, call: &Call) -> Option<CatalogUrl> {
     let all = context.of_all_catalogs();
     if let Some(catalog) = &call.catalog {
         return CatalogUrl::from_typed(catalog).ok().or_else(|| {
-            let asked = ReadSession(SessionQuery::default());
-            let session = context.of_catalog(catalog).send(&asked).ok()?;
+            let session = context.of_catalog(catalog).session().ok()?;
             Some(session.catalog_url)
         });
     }
-    let own = |recipe: &ProfileName| {
-        let profiles = all.send(&ReadProfiles).ok()?;
-        let mut named = profiles.into_iter().filter(|known| known.name == *recipe);
-        named.next()?.catalog_url
-    };
+    let own = |recipe| all.profile(recipe).ok()??.catalog_url;
     let own = call.recipe.as_ref().and_then(own);
     own.or_else(|| all.send(&ReadStatus).ok()?.default_catalog)
 }
@@ -126,10 +121,7 @@ fn is_taken_in(
     name: &str,
     purpose: Option<Purpose<'_>>,
 ) -> bool {
-    let is_in = |file: &[u8], is_config| {
-        let lines = ini::lines(file);
-        !ini::sections(&lines, name, is_config).is_empty()
-    };
+    let is_in = |file: &[u8], is_config| !ini::profile_lines(file, name, is_config).is_empty();
     if is_in(credentials, false) {
         return true;
     }

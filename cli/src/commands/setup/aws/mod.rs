@@ -20,18 +20,19 @@ mod write;
 
 use std::path::Path;
 
-use quilt_proto::api::{ReadSession, SessionQuery};
-use quilt_proto::{CatalogUrl, Command, ProfileName};
+use quilt_proto::{CatalogUrl, Command, ProfileName, locations};
+use serde_json::json;
 
 use self::config_file::{alone, place, read, unrecorded};
 use self::elsewhere::Purpose;
 use self::record::Records;
 use self::undo::take_back;
-pub(super) use self::undo::undo_all;
-use self::write::{Done, put_in};
+pub(in crate::commands) use self::undo::undo_all;
+use self::write::put_in;
 use crate::aws_files::{self, CONFIG_ENV};
 use crate::aws_variables::AWS_PROFILE;
 use crate::commands::key_at_hand;
+use crate::commands::setup::unit;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{files, look, output};
@@ -86,7 +87,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         conflict::keeps_nothing(&path, &name)?;
     }
     files::may_write([path.as_path()])?;
-    files::may_keep_state()?;
+    // Where the daemon keeps its own files, the record is kept as well.
+    files::may_write([locations::state_dir()?.as_path()])?;
     // Asked before the lock is taken: the daemon may have to be started.
     let wanted_lines = if args.undo {
         Vec::new()
@@ -107,11 +109,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         };
         return report(context, &path, &name, done, changed);
     }
-    let (words, changed) = match put_in(&path, &name, &wanted_lines)? {
-        Done::Already => ("is set up already", false),
-        Done::Now => ("is set up", true),
-    };
-    set_up(context, &path, &name, words, changed)
+    let changed = put_in(&path, &name, &wanted_lines)?;
+    set_up(context, &path, &name, changed)
 }
 
 /// Whether a profile was set up in the file that programs read here, and not taken
@@ -131,21 +130,15 @@ fn report(
     changed: bool,
 ) -> Result<(), Failure> {
     if context.global().json {
-        let body = serde_json::json!({ "file": path, "profile": name, "changed": changed });
-        return output::json(body.to_string().as_bytes());
+        let done = json!({ "file": path, "profile": name, "changed": changed });
+        return output::computed(&done);
     }
     output::line(format_args!("{}: profile {name} {done}", look::file(path)))
 }
 
 /// The same, and how programs use the profile.
-fn set_up(
-    context: &Context,
-    path: &Path,
-    name: &str,
-    done: &str,
-    changed: bool,
-) -> Result<(), Failure> {
-    report(context, path, name, done, changed)?;
+fn set_up(context: &Context, path: &Path, name: &str, changed: bool) -> Result<(), Failure> {
+    report(context, path, name, unit::in_place(changed), changed)?;
     let has_region = edit::has_region(&read(path)?.unwrap_or_default(), name);
     if !has_region && note_no_catalog(context, name) {
         return Ok(());
@@ -172,7 +165,7 @@ fn set_up(
 /// Says that a profile has no region because the catalog that would say it is
 /// missing; answers whether it is.
 fn note_no_catalog(context: &Context, name: &str) -> bool {
-    let Err(failure) = context.send(&ReadSession(SessionQuery::default())) else {
+    let Err(failure) = context.session() else {
         return false;
     };
     let (why, hint) = key_at_hand::offered(failure).apart();

@@ -1,12 +1,13 @@
 //! The lines a profile is made of: what is run, and the region.
 
-use quilt_proto::api::{ReadConfig, ReadProfiles, ReadSession, SessionQuery};
+use quilt_proto::api::{ReadConfig, ReadProfiles};
 use quilt_proto::aws::Region;
-use quilt_proto::{CatalogUrl, python_sdk};
+use quilt_proto::{CatalogUrl, ProfileName};
 
 use super::Args;
 use super::config_file::unwritable;
 use crate::aws_files::command_line;
+use crate::commands::config;
 use crate::commands::profile_named::profile_named;
 use crate::commands::setup::unit;
 use crate::context::Context;
@@ -20,9 +21,7 @@ pub(super) fn parse_catalog(context: &Context, catalog: &str) -> Result<CatalogU
     match CatalogUrl::from_typed(catalog) {
         Ok(url) => Ok(url),
         // The names in quiltd.toml are the daemon's to know.
-        Err(_) if catalog.chars().all(is_name) => Ok(context
-            .send(&ReadSession(SessionQuery::default()))?
-            .catalog_url),
+        Err(_) if catalog.chars().all(is_name) => Ok(context.session()?.catalog_url),
         Err(error) if context.global().catalog.is_none() => {
             let what = catalog_variable::no_catalog(&error.to_string());
             Err(Failure::new(exit::INPUT, what).hint(catalog_variable::unset()))
@@ -75,18 +74,14 @@ fn region(
         let profile = profile_named(context, profiles, wanted)?;
         return Ok(profile.region.filter(plain));
     }
-    let config = context.send(&ReadConfig)?;
-    let text = |key: &str| config.get(key).and_then(|value| value.as_str());
-    let configured = text(python_sdk::NAVIGATOR_URL).and_then(|url| url.parse::<CatalogUrl>().ok());
+    let configured = context.send(&ReadConfig)?;
     // The configured region is that of the configured catalog.
-    let known = catalog.is_none() || catalog == configured.as_ref();
-    if let Some(region) = text("region").filter(|_| known).map(str::to_owned) {
-        return Ok(Some(region).filter(plain));
+    let known = catalog.is_none() || catalog == config::catalog(&configured).as_ref();
+    if let Some(region) = config::text(&configured, "region").filter(|_| known) {
+        return Ok(Some(region.to_owned()).filter(plain));
     }
     // Another catalog says itself where it is.
-    let profiles = context.send(&ReadProfiles).unwrap_or_default();
-    let own = profiles
-        .into_iter()
-        .find(|profile| profile.name.is_default());
+    let own = context.profile(&ProfileName::default_profile());
+    let own = own.ok().flatten();
     Ok(own.and_then(|profile| profile.region).filter(plain))
 }

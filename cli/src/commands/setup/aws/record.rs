@@ -1,11 +1,10 @@
 //! What this program put into AWS configuration files, so that it can be
 //! taken out again.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{locations, state_files};
-use quilt_trust::{Access, Role};
+use quilt_proto::{locations, quoted, state_files};
 use serde::{Deserialize, Serialize};
 
 use super::edit::Edit;
@@ -42,14 +41,9 @@ impl Records {
     pub(super) fn load() -> io::Result<Self> {
         let dir = locations::state_dir().map_err(io::Error::other)?;
         let path = std::path::absolute(dir)?.join(NAME);
-        let records = match quilt_trust::open(&path, Role::State, Access::Read)? {
-            Some(mut file) => {
-                let mut bytes = Vec::new();
-                file.read_to_end(&mut bytes)?;
-                serde_json::from_slice(&bytes).map_err(|_| {
-                    io::Error::other(format!("{} is broken", quilt_proto::quoted::path(&path)))
-                })?
-            }
+        let records = match files::read_state(&path)? {
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|_| io::Error::other(format!("{} is broken", quoted::path(&path))))?,
             None => Vec::new(),
         };
         Ok(Self { path, records })
@@ -87,9 +81,6 @@ impl Records {
 
     /// Writes them.
     pub(super) fn save(&self) -> io::Result<()> {
-        if let Some(dir) = self.path.parent() {
-            files::create_private_dir(dir)?;
-        }
         files::replace(&self.path, &serde_json::to_vec_pretty(&self.records)?)
     }
 }

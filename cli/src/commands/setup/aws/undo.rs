@@ -13,7 +13,7 @@ use crate::exit::{self, Failure};
 use crate::files;
 
 /// Takes back every profile that was set up; whether there was one.
-pub(in crate::commands::setup) fn undo_all() -> Result<bool, Failure> {
+pub(in crate::commands) fn undo_all() -> Result<bool, Failure> {
     let load = || Records::load().map_err(|error| unrecorded(&error));
     if load()?.all().is_empty() {
         return Ok(false);

@@ -17,15 +17,8 @@ use crate::files;
 /// What is run again where the file never rests.
 pub(super) const AGAIN: &str = "quiltctl setup aws";
 
-/// How a profile came to be in the file.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Done {
-    Already,
-    Now,
-}
-
-/// Puts a profile into a file.
-pub(super) fn put_in(path: &Path, name: &str, lines: &[(String, String)]) -> Result<Done, Failure> {
+/// Puts a profile into a file; whether it was not there already.
+pub(super) fn put_in(path: &Path, name: &str, lines: &[(String, String)]) -> Result<bool, Failure> {
     files::until_unchanged(path, AGAIN, || try_put_in(path, name, lines))
 }
 
@@ -35,7 +28,7 @@ fn try_put_in(
     path: &Path,
     name: &str,
     lines: &[(String, String)],
-) -> Result<Option<Done>, Failure> {
+) -> Result<Option<bool>, Failure> {
     let mut records = Records::load().map_err(|error| unrecorded(&error))?;
     let current = read(path)?;
     let bytes = current.clone().unwrap_or_default();
@@ -55,7 +48,7 @@ fn try_put_in(
     let same = record.as_ref().is_some_and(|record| record.lines == lines);
     // A line that was the user's, and so not part of the edit, may be gone.
     if same && taken_back.is_some() && edit::is_complete(&bytes, &wanted) {
-        return Ok(Some(Done::Already));
+        return Ok(Some(false));
     }
     let original = taken_back.unwrap_or_else(|| bytes.clone());
     let edit = Edit::plan(&original, &wanted).map_err(|conflict| {
@@ -63,11 +56,11 @@ fn try_put_in(
         Failure::new(exit::INPUT, what).hint(conflict::by_another_name(name))
     })?;
     let result = edit.apply(&original);
-    if let Some(why) = edit::unreadable(&result) {
-        return Err(by_hand(path, &wanted, &why.what, why.hint(path)));
+    if let Some((what, hint)) = edit::unreadable(&result, path) {
+        return Err(by_hand(path, &wanted, &what, hint));
     }
     if result == bytes {
-        return Ok(Some(Done::Already));
+        return Ok(Some(false));
     }
     records.put(Record {
         config: path.to_owned(),
@@ -84,7 +77,7 @@ fn try_put_in(
         return Err(by_hand(path, &wanted, what, hint));
     }
     match files::replace_unchanged(path, &result, current.as_deref()) {
-        Ok(true) => Ok(Some(Done::Now)),
+        Ok(true) => Ok(Some(true)),
         Ok(false) => {
             restore(&mut records, path, name, record)?;
             Ok(None)

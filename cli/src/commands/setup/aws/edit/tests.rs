@@ -11,7 +11,7 @@ fn config_lines() -> Vec<(String, String)> {
     ]
 }
 
-fn plan(file: &[u8], profile: &str) -> Result<Edit, Conflict> {
+fn plan(file: &[u8], profile: &str) -> Result<Edit, String> {
     let lines = &config_lines();
     Edit::plan(file, &DesiredProfile { profile, lines })
 }
