@@ -251,8 +251,7 @@ async fn a_rotation_that_was_sent_is_waited_for_whatever_stops() {
     world.daemon.take().unwrap().stop().await;
     drop(asked.await.unwrap());
     assert!(world.stack.control().last_exchange().is_some());
-    world.daemon =
-        Some(quilt_tests::harness::Daemon::start(&world.home, &["--token-store", "file"]).await);
+    world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
     world.ctl(&["whoami"]).await.ok();
 }
 
@@ -459,7 +458,7 @@ async fn tokens_that_arrive_expired_are_a_wrong_clock_and_not_a_busy_loop() {
 }
 
 /// A daemon of another machine on the same state directory, and its socket.
-pub(crate) async fn second_daemon(world: &World) -> (quilt_tests::harness::Daemon, String) {
+pub(crate) async fn second_daemon(world: &World) -> (Daemon, String) {
     let socket = world
         .home
         .path()
@@ -468,10 +467,7 @@ pub(crate) async fn second_daemon(world: &World) -> (quilt_tests::harness::Daemo
         .unwrap()
         .to_owned();
     let args = ["--token-store", "file", "--socket", &socket];
-    (
-        quilt_tests::harness::Daemon::on_another_machine(&world.home, &args).await,
-        socket,
-    )
+    (Daemon::on_another_machine(&world.home, &args).await, socket)
 }
 
 #[tokio::test(flavor = "multi_thread")]

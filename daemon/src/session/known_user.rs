@@ -82,10 +82,8 @@ pub(super) fn remember_owner(session: &Session, login_id: String, me: &Me) {
 pub(super) async fn remember_last(session: &Session, login_id: &str) {
     let owner = known(session).await.and_then(|known| known.login_owner);
     if let Some(owner) = owner.filter(|owner| owner.login_id == login_id) {
-        session.registry_trust().learn(CatalogPatch {
-            last_user: Some(owner.name),
-            ..CatalogPatch::default()
-        });
+        let fact = CatalogFact::LastUser(owner.name);
+        session.registry_trust().learn(vec![fact]);
     }
 }
 

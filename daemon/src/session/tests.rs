@@ -103,7 +103,7 @@ async fn asking_about_many_catalogs_does_not_fill_the_memory() {
     drop(kept);
     // What is known of a login or key that is over is written nowhere else.
     let over = ["unstored", "logged-out", "forgotten", "unread"];
-    let know = |name: &str, how: fn(&mut super::session::State)| {
+    let know = |name: &str, how: fn(&mut session::State)| {
         how(&mut sessions.session(&catalog(name)).state.lock());
     };
     know(over[0], |state| state.unstored_logout = Some(String::new()));
