@@ -110,7 +110,7 @@ fn explained(failure: Failure, context: &Context, args: &[OsString]) -> Failure 
     let catalog = failure.catalog.clone();
     let failure = args::about(failure, catalog.as_deref());
     let failure = args::about(failure, global.catalog.as_deref());
-    let failure = args::of_typed(failure, args);
+    let failure = args::of_typed(context, failure, args);
     let failure = args::at(failure, global.socket.as_deref());
     failure.or_hint(|| args::help_for(args))
 }

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::process::Stdio;
 
-use quilt_tests::fake_stack::{Host, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{FakeStack, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Home, Run, SessionBus, World, binaries};
 use serde_json::Value;
 
@@ -304,6 +304,50 @@ async fn a_key_in_the_environment_is_offered_where_nobody_is_logged_in() {
     // Who is logged in is told nothing.
     let screen = ctl(&world.home, &["status"], &named).await.ok();
     assert!(!screen.contains("--api-key-env"), "{screen}");
+}
+
+/// To that one it would be sent because a command said so that was only followed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_the_environment_is_offered_for_no_other_catalog_than_its_own() {
+    let world = World::start().await;
+    let other = FakeStack::bind(StackConfig::default()).await.unwrap();
+    let (_, secret) = key(&world);
+    let (catalog, other) = (world.stack.catalog_url(), other.catalog_url());
+    let offer = "--api-key-env QUILT_API_KEY";
+    let login = ["login", catalog, "--api-key-env"];
+    let said = async |args: &[&str], catalog: &str| {
+        let variables = [
+            ("QUILT_API_KEY", secret.as_str()),
+            ("QUILT_CATALOG", catalog),
+        ];
+        let run = ctl(&world.home, args, &variables).await;
+        run.stdout + &run.stderr
+    };
+    let offered = async |catalog: &str| {
+        let status = said(&["status"], catalog).await;
+        let refused = said(&["whoami"], catalog).await;
+        assert_eq!(
+            status.contains(offer),
+            refused.contains(offer),
+            "{status} {refused}"
+        );
+        refused.contains(offer)
+    };
+    // The control: nobody knows of which it is.
+    ctl(&world.home, &["config", other], &[]).await.ok();
+    assert!(offered(other).await);
+    said(&login, catalog).await;
+    assert!(!offered(other).await);
+    ctl(
+        &world.home,
+        &["clear-api-key"],
+        &[("QUILT_CATALOG", catalog)],
+    )
+    .await
+    .ok();
+    ctl(&world.home, &["config", other], &[]).await.ok();
+    assert!(!offered(other).await);
+    assert!(offered(catalog).await, "it is its own");
 }
 
 async fn with_input(mut command: tokio::process::Command, input: &str) -> Run {

@@ -9,6 +9,7 @@ use quilt_proto::{CatalogName, CatalogUrl, Command as Hint};
 
 use super::Cli;
 use crate::commands::key_at_hand::{self, without_word};
+use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::global::NAME;
 
@@ -33,10 +34,10 @@ pub(crate) fn at(failure: Failure, socket: Option<&Path>) -> Failure {
 
 /// The same failure of what was typed: where that is to be run once more,
 /// its options stay; where a login is, a key at hand will do.
-pub(crate) fn of_typed(failure: Failure, typed: &[OsString]) -> Failure {
+pub(crate) fn of_typed(context: &Context, failure: Failure, typed: &[OsString]) -> Failure {
     let hint = failure.advice();
     let kept = hint.and_then(|hint| keeping_options(hint, typed));
-    key_at_hand::offered(failure.hint_if(kept))
+    key_at_hand::offered(context, failure.hint_if(kept))
 }
 
 /// Whether a text that was given as a catalog may be one. What is not is

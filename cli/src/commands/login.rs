@@ -16,7 +16,7 @@ use self::api_key::{by_key, with_exported_key};
 pub(crate) use self::args::Args;
 use self::browser::through_browser;
 use self::welcome::welcome;
-use super::key_at_hand;
+use super::key_at_hand::KeyAtHand;
 use crate::context::Context;
 use crate::exit::{self, Failure};
 use crate::look::{self, host};
@@ -156,7 +156,8 @@ fn of_catalog(context: &Context, login: Command) -> Command {
 /// Says that this login is not by the API key that the environment has: it
 /// counts where it is asked for.
 fn note_key_at_hand(context: &Context) {
-    if let Some(with_key) = key_at_hand::with_key_at_hand(&again(context)) {
+    let key = KeyAtHand::of(context);
+    if let Some(with_key) = key.and_then(|key| key.offered_for(&again(context))) {
         let what = format!(
             "{} is set, and not used by this login",
             key_source::VARIABLE

@@ -8,7 +8,7 @@ use quilt_proto::state_files::SESSIONS;
 use quilt_proto::wire::{LoggedOut, SessionState};
 use quilt_proto::{Command, is_state_file, locations};
 
-use super::key_at_hand;
+use super::key_at_hand::KeyAtHand;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{look, output};
@@ -86,7 +86,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             )
         };
         output::note(what);
-        let by_key = key_at_hand::with_key_at_hand(&again);
+        let by_key = KeyAtHand::of(context).and_then(|key| key.offered_for(&again));
         output::next(&[(by_key.unwrap_or(again), "")]);
         Ok(())
     })

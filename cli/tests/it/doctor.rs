@@ -150,3 +150,33 @@ fn nothing_is_run_that_lies_in_the_current_directory_or_that_others_may_write() 
     mode(&proof.tools.join("aws"), 0o777);
     assert!(!proof.runs(&path));
 }
+
+#[test]
+fn what_others_may_change_of_the_units_is_told() {
+    let home = Home::new();
+    let units = home.path().join("config/systemd/user");
+    let changes = units.join("quiltd.service.d");
+    fs::create_dir_all(&changes).unwrap();
+    for unit in ["quiltd.service", "quiltd.socket"] {
+        fs::write(units.join(unit), "[Unit]\n").unwrap();
+        mode(&units.join(unit), 0o600);
+    }
+    let change = changes.join("strict.conf");
+    fs::write(&change, "[Service]\n").unwrap();
+    let told = || {
+        doctor(&home)
+            .stdout
+            .contains("it says what the service manager runs")
+    };
+    for (path, loose, tight) in [
+        (&units.join("quiltd.service"), 0o666, 0o600),
+        (&change, 0o666, 0o600),
+        (&changes, 0o777, 0o700),
+        (&units, 0o777, 0o700),
+    ] {
+        mode(path, loose);
+        assert!(told(), "{path:?}");
+        mode(path, tight);
+        assert!(!told(), "the control: {path:?}");
+    }
+}

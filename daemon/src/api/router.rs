@@ -47,6 +47,7 @@ pub(super) fn served() -> Served {
         .serve(routes::api_keys::create)
         .serve(routes::api_keys::show)
         .serve(routes::api_keys::revoke)
+        .serve(routes::api_keys::find)
         .serve(routes::api_keys::revoke_secret)
         .serve(routes::api_keys::rotate)
         .serve(routes::api_keys::list_all)

@@ -1,10 +1,11 @@
 //! API keys: one's own, and everybody's for admins.
 
 use super::Action;
-use crate::ApiKeyId;
 use crate::wire::{
-    ApiKey, ApiKeyFilter, ApiKeyRevocation, ApiKeyRotation, CreatedApiKey, NewApiKey, RotatedApiKey,
+    ApiKey, ApiKeyFilter, ApiKeyLookup, ApiKeyRevocation, ApiKeyRotation, CreatedApiKey, NewApiKey,
+    RotatedApiKey,
 };
+use crate::{ApiKeyId, CatalogUrl};
 
 endpoints! {
     /// Your API keys.
@@ -25,6 +26,13 @@ endpoints! {
     /// Revoke one of your API keys.
     RevokeApiKey(path: ApiKeyId): Delete "/v1/api-keys/{id}" -> () {
         const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
+    }
+
+    /// Where an API key has worked.
+    FindApiKey(body: ApiKeyLookup): Post "/v1/api-keys/find" -> Vec<CatalogUrl> {
+        const DESCRIPTION: Option<&'static str> =
+            Some("No stack is asked: what this daemon, or another of the home, knows.");
+        const SECRET: bool = true;
     }
 
     /// Revoke an API key by its secret.

@@ -161,6 +161,15 @@ pub struct CreatedApiKey {
     pub secret: Secret,
 }
 
+/// `POST /v1/api-keys/find`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyLookup {
+    /// The secret, `qk_…`; surrounding white space allowed.
+    pub secret: Secret,
+}
+
 /// `POST /v1/api-keys/revoke`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

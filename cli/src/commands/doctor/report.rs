@@ -4,6 +4,7 @@ use quilt_proto::Command;
 use quilt_proto::wire::{Diagnosis, Finding, FindingCode, Severity};
 
 use crate::aws_variables::AWS_PROFILE;
+use crate::commands::key_at_hand::KeyAtHand;
 use crate::commands::status::view;
 use crate::context::Context;
 use crate::exit::{self, Failure};
@@ -55,7 +56,8 @@ impl Report {
             output::computed(&self.0)?;
         } else {
             let look = context.look();
-            let mut screen = screen(&look, &self.0, is_verbose);
+            let key = KeyAtHand::of(context);
+            let mut screen = screen(&look, &self.0, is_verbose, key.as_ref());
             if let Some(name) = &self.1 {
                 let text = "  AWS programs use it where they name the profile:";
                 screen.line(Line::default().quiet(text));
@@ -72,7 +74,7 @@ impl Report {
 }
 
 /// Errors first, one cause once, what is well in a line, then the verdict.
-fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
+fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool, key: Option<&KeyAtHand>) -> Screen {
     let Diagnosis {
         findings, proven, ..
     } = diagnosis;
@@ -93,7 +95,7 @@ fn screen(look: &Look, diagnosis: &Diagnosis, is_verbose: bool) -> Screen {
         }
     }
     for cause in &causes {
-        view::findings(look, &mut screen, cause);
+        view::findings(look, &mut screen, cause, key);
     }
     if is_verbose {
         for line in proven {
@@ -166,8 +168,11 @@ mod tests {
                 "chmod go-w ~/.aws",
             ),
         ]);
-        insta::assert_snapshot!(widths(|look| screen(look, &ill, false)));
-        insta::assert_snapshot!("verbose", widths(|look| screen(look, &ill, true)));
-        insta::assert_snapshot!("well", widths(|look| screen(look, &of(Vec::new()), false)));
+        insta::assert_snapshot!(widths(|look| screen(look, &ill, false, None)));
+        insta::assert_snapshot!("verbose", widths(|look| screen(look, &ill, true, None)));
+        insta::assert_snapshot!(
+            "well",
+            widths(|look| screen(look, &of(Vec::new()), false, None))
+        );
     }
 }

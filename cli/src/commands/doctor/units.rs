@@ -1,12 +1,13 @@
 //! Units that failed, that are not those of this version, or beside which the
 //! daemon runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quilt_proto::quoted;
 use quilt_proto::wire::{Finding, FindingCode};
 
 use super::remedy;
+use crate::commands::setup::launchd;
 use crate::commands::setup::systemd::{self, State};
 use crate::context::Context;
 use crate::exit::Failure;
@@ -22,15 +23,17 @@ pub(super) fn check(context: &Context, socket: &Path) -> Result<Vec<Finding>, Fa
         );
         found.push(Finding::warning(FindingCode::UnitsOutdated, what, again()));
     }
-    if systemd::is_set_up() {
-        let files = systemd::files()?.into_iter();
-        let distrusted = files.filter_map(|file| quilt_trust::check(&file).err());
-        found.extend(distrusted.take(1).map(|distrust| {
-            let what = format!("{distrust}: it says what the service manager runs");
-            Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
-        }));
-    }
-    let Some(state) = State::read() else {
+    let state = State::read();
+    let is_unit = systemd::is_set_up() || state.as_ref().is_some_and(|state| state.enabled);
+    let units = is_unit.then(systemd::read_by_manager).transpose()?;
+    let agent = launchd::is_set_up().then(launchd::agent_path).transpose()?;
+    let files = units.into_iter().flatten().chain(agent);
+    let distrusted = files.filter_map(|file: PathBuf| quilt_trust::check_used(&file).err());
+    found.extend(distrusted.take(1).map(|distrust| {
+        let what = format!("{distrust}: it says what the service manager runs");
+        Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
+    }));
+    let Some(state) = state else {
         return Ok(found);
     };
     if state.failed {

@@ -17,7 +17,7 @@ const NO_CATALOG: &str = "give an address, a host or a name of quiltd.toml";
 pub(crate) struct Args {
     /// The catalog: its address, its host, or its name in quiltd.toml
     #[arg(value_name = "CATALOG", value_parser = catalog, conflicts_with = "all", add = completion::catalogs())]
-    pub(super) named: Option<String>,
+    pub(in crate::commands) named: Option<String>,
 
     /// Log in to every catalog that needs it, those that quiltd.toml names too, one after another
     #[arg(long, conflicts_with_all = ["code_stdin", "api_key", "api_key_env", "api_key_dotenv", "api_key_secret", "accept_registry"])]

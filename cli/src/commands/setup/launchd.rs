@@ -14,7 +14,7 @@ const DAEMON: &str = "<string>@QUILTD@</string>";
 const SOCKET: &str = "<string>@HOME@/Library/Application Support/quilt/quiltd.sock</string>";
 
 /// Whether the agent is there.
-pub(super) fn is_set_up() -> bool {
+pub(in crate::commands) fn is_set_up() -> bool {
     agent_path().is_ok_and(|path| path.exists())
 }
 
@@ -58,7 +58,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<(), Failure> {
     unit::report(context, &paths, unit::in_place(changed), changed)
 }
 
-fn agent_path() -> Result<PathBuf, Failure> {
+/// Where the agent is.
+pub(in crate::commands) fn agent_path() -> Result<PathBuf, Failure> {
     Ok(unit::home()?.join(format!("Library/LaunchAgents/{LABEL}.plist")))
 }
 

@@ -2,7 +2,7 @@
 
 pub(super) mod aws;
 pub(super) mod completions;
-mod launchd;
+pub(super) mod launchd;
 mod packaged_units;
 mod quilt3;
 pub(super) mod service;

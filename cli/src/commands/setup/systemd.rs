@@ -1,6 +1,7 @@
 //! `setup systemd`: user units with socket activation, started at login.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -101,6 +102,19 @@ fn lingers() -> bool {
 /// Whether the units are there.
 pub(in crate::commands) fn is_set_up() -> bool {
     files().is_ok_and(|[service, _]| service.exists())
+}
+
+/// What is read of the daemon's units, be it there or not: the units, and beside
+/// each a directory with what changes it (systemd.unit(5)).
+pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
+    let mut read = files()?.to_vec();
+    for unit in files()? {
+        let changes = unit.with_added_extension("d");
+        let entries = fs::read_dir(&changes).into_iter().flatten().flatten();
+        read.push(changes);
+        read.extend(entries.map(|entry| entry.path()));
+    }
+    Ok(read)
 }
 
 /// Where the units are.

@@ -12,6 +12,7 @@ use quilt_proto::wire::{
     CatalogStatus, Finding, FindingCode, ProfileStatus, SessionState, SessionUser, Status,
 };
 
+use super::key_at_hand::KeyAtHand;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::{catalog_variable, look, output, version};
@@ -48,7 +49,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
             let findings = std::mem::take(&mut status.findings);
             warn(view::not_at_a_session(&findings, &status.catalogs));
         }
-        view::screen(&look, &status, &profiles).print(&look)?;
+        let key = KeyAtHand::of(context);
+        view::screen(&look, &status, &profiles, key.as_ref()).print(&look)?;
         let default = status.default_catalog.as_ref();
         catalog_variable::tell_of_another_than(here, default.map(CatalogUrl::as_str));
         Ok(())

@@ -7,21 +7,22 @@ use quilt_proto::wire::{
 };
 use quilt_proto::{Command, ErrorCode};
 
-use crate::commands::key_at_hand;
+use crate::commands::key_at_hand::KeyAtHand;
 use crate::look::{Column, Line, Look, Paint, Screen, Span, Symbol, Table, host, name, says, tied};
 
 pub(in crate::commands) fn screen(
     look: &Look,
     status: &Status,
     profiles: &[ProfileStatus],
+    key: Option<&KeyAtHand>,
 ) -> Screen {
     let mut screen = Screen::new();
     if status.catalogs.is_empty() {
         screen.say("Nobody is logged in.");
-        screen.line(Line::command(4, &at_hand(first_login())));
+        screen.line(Line::command(4, &at_hand(key, first_login())));
     }
     for catalog in &status.catalogs {
-        session(look, &mut screen, catalog, &called(status, catalog));
+        session(look, &mut screen, catalog, &called(status, catalog), key);
         credentials(look, &mut screen, catalog, profiles);
         users(&mut screen, status, catalog);
     }
@@ -29,7 +30,7 @@ pub(in crate::commands) fn screen(
     let mut findings = not_at_a_session(&status.findings, &status.catalogs);
     findings.sort_by_key(|finding| finding.severity != Severity::Error);
     for finding in findings {
-        self::findings(look, &mut screen, &[finding]);
+        self::findings(look, &mut screen, &[finding], key);
     }
     screen.gap();
     screen.line(footer(look, status));
@@ -53,7 +54,12 @@ pub(in crate::commands) fn not_at_a_session<'a>(
 }
 
 /// Things to mend by one command, which stands below them.
-pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: &[&Finding]) {
+pub(in crate::commands) fn findings(
+    look: &Look,
+    screen: &mut Screen,
+    findings: &[&Finding],
+    key: Option<&KeyAtHand>,
+) {
     for finding in findings {
         let symbol = match finding.severity {
             Severity::Error => Symbol::Bad,
@@ -64,7 +70,7 @@ pub(in crate::commands) fn findings(look: &Look, screen: &mut Screen, findings: 
     if let Some(finding) = findings.first() {
         // Nobody is refused there: a key that the environment has will do.
         let is_for_nobody = finding.code == ErrorCode::LoginRequired.as_str();
-        let with_key = is_for_nobody.then(|| at_hand(finding.hint.clone()));
+        let with_key = is_for_nobody.then(|| at_hand(key, finding.hint.clone()));
         screen.line(Line::command(4, with_key.as_ref().unwrap_or(&finding.hint)));
     }
 }
@@ -87,7 +93,13 @@ pub(in crate::commands) fn called(status: &Status, catalog: &CatalogStatus) -> S
 }
 
 /// `✓ demo.quilt.example  alice · ReadWrite · renews itself`.
-fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &str) {
+fn session(
+    look: &Look,
+    screen: &mut Screen,
+    catalog: &CatalogStatus,
+    called: &str,
+    key_at_hand: Option<&KeyAtHand>,
+) {
     let session = &catalog.session;
     let line = Line::marked(0, look, symbol(session)).strong(host(&catalog.catalog_url));
     let line = line.quiet(called).with("  ");
@@ -114,18 +126,23 @@ fn session(look: &Look, screen: &mut Screen, catalog: &CatalogStatus, called: &s
     let hint = catalog.hint.clone();
     let hint = hint.or_else(|| (session.state != SessionState::Active).then(login));
     if let Some(hint) = hint {
-        let hint = match session.state {
-            SessionState::LoggedOut => at_hand(hint),
+        let with_key = key_at_hand.and_then(|key| {
             // It may be that one that was refused.
-            _ => key_at_hand::with_key_at_hand(&hint).unwrap_or(hint),
-        };
+            if session.state == SessionState::LoggedOut {
+                key.offered_first_for(&hint)
+            } else {
+                key.offered_for(&hint)
+            }
+        });
+        let hint = with_key.unwrap_or(hint);
         screen.line(Line::command(4, &hint));
     }
 }
 
 /// A login of somebody, by the API key that the environment has, where it has one.
-fn at_hand(login: Command) -> Command {
-    key_at_hand::with_first_key_at_hand(&login).unwrap_or(login)
+fn at_hand(key: Option<&KeyAtHand>, login: Command) -> Command {
+    key.and_then(|key| key.offered_first_for(&login))
+        .unwrap_or(login)
 }
 
 /// How it is, at a glance.
@@ -388,11 +405,14 @@ pub(in crate::commands) mod tests {
             last_error: None,
         };
         let profiles = [lake];
-        insta::assert_snapshot!(widths(|look| screen(look, &status(), &profiles)));
+        insta::assert_snapshot!(widths(|look| screen(look, &status(), &profiles, None)));
         let mut nobody = status();
         nobody.catalogs.clear();
         nobody.findings.clear();
         nobody.grants.clear();
-        insta::assert_snapshot!("status_nobody", widths(|look| screen(look, &nobody, &[])));
+        insta::assert_snapshot!(
+            "status_nobody",
+            widths(|look| screen(look, &nobody, &[], None))
+        );
     }
 }

@@ -1,11 +1,11 @@
 //! `/v1/api-keys`, `/v1/admin/api-keys` and `/v1/session/api-key`.
 
-use quilt_proto::ApiKeySecret;
 use quilt_proto::api::{
-    ClearApiKey, CreateApiKey, ListAllApiKeys, ListApiKeys, ReadAnyApiKey, ReadApiKey,
+    ClearApiKey, CreateApiKey, FindApiKey, ListAllApiKeys, ListApiKeys, ReadAnyApiKey, ReadApiKey,
     RevokeAnyApiKey, RevokeApiKey, RevokeApiKeySecret, RotateApiKey, UseApiKey,
 };
 use quilt_proto::wire::{ApiKey, CreatedApiKey, RotatedApiKey, Session};
+use quilt_proto::{ApiKeySecret, CatalogUrl};
 
 use crate::api::endpoint::Call;
 use crate::api::error::{ApiError, LoginMethod};
@@ -58,6 +58,12 @@ pub(in crate::api) async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiEr
     let session = call.session()?;
     let which = KeySelector::Id(call.path);
     Ok(call.app.keys.revoke(&session, &which).await?)
+}
+
+pub(in crate::api) async fn find(call: Call<FindApiKey>) -> Result<Vec<CatalogUrl>, ApiError> {
+    let key = call.body.secret.expose();
+    let key = key.parse().map_err(ApiError::NotASecret)?;
+    Ok(call.app.sessions.catalogs_of_key(&key))
 }
 
 pub(in crate::api) async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {

@@ -168,7 +168,7 @@ fn note_no_catalog(context: &Context, name: &str) -> bool {
     let Err(failure) = context.session() else {
         return false;
     };
-    let (why, hint) = key_at_hand::offered(failure).apart();
+    let (why, hint) = key_at_hand::offered(context, failure).apart();
     let lacks = aws_files::no_region(name);
     let what = format!("{lacks} yet, set it up again after the login: {why}");
     output::advise(&what, &hint.unwrap_or_else(|| "quiltctl status".into()));
