@@ -6,6 +6,7 @@ use quilt_proto::wire::Bucket;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::session::bearer;
+use crate::stack;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(list)
@@ -17,7 +18,7 @@ async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>, ApiError> {
     let buckets = session
         .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {
             let stack = &call.app.stack;
-            async move { bearer.at(stack).buckets().await }
+            async move { stack::buckets::list(bearer.at(stack)).await }
         })
         .await?;
     Ok(buckets)

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
 use crate::session::bearer;
+use crate::stack;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
     served.serve(run)
@@ -17,7 +18,7 @@ async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, ApiError> {
     session
         .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {
             let (stack, search) = (&call.app.stack, &call.body);
-            async move { bearer.at(stack).search(search).await }
+            async move { stack::search::search(bearer.at(stack), search).await }
         })
         .await
         .map_err(ApiError::Search)
