@@ -4,6 +4,7 @@ use super::vault::{ResolvedProfile, Vault};
 use super::{AwsCredentials, CredentialError};
 use crate::clock::ClockSkew;
 use crate::session::bearer;
+use crate::stack;
 
 impl ResolvedProfile {
     /// Asks the stack.
@@ -18,7 +19,7 @@ impl ResolvedProfile {
         let (keys, identity) = self
             .session
             .authorized(bearer::FETCH_TIMEOUT, true, |bearer| async move {
-                let keys = bearer.at(stack).aws_credentials(now).await?;
+                let keys = stack::credentials::issue(bearer.at(stack), now).await?;
                 Ok((keys, bearer.identity))
             })
             .await?;

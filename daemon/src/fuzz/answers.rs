@@ -115,7 +115,9 @@ pub(super) fn stack(data: &[u8]) {
         Some(match what % 8 {
             0 => stack::tokens::exchange(client, &at, &secret).await.err()?,
             1 => asked.me().await.err()?,
-            2 => asked.aws_credentials(Timestamp::now()).await.err()?,
+            2 => stack::credentials::issue(asked, Timestamp::now())
+                .await
+                .err()?,
             3 => client.discover(&catalog).await.err()?,
             4 => {
                 let filter = ApiKeyFilter::default();

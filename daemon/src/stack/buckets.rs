@@ -12,13 +12,11 @@ const MOST: usize = 10_000;
 
 const BUCKETS: Operation = operation!("buckets", "buckets.graphql");
 
-impl RegistryClient<'_> {
-    /// The buckets that the stack shows the user, by name.
-    pub async fn buckets(self) -> Result<Vec<Bucket>, StackError> {
-        let mut data = self.graphql(&BUCKETS, json!({})).await?;
-        let listed = read(take(&mut data, "bucketConfigs"));
-        listed.ok_or_else(|| self.invalid("its list of buckets is none"))
-    }
+/// The buckets that the stack shows the user, by name.
+pub async fn list(registry: RegistryClient<'_>) -> Result<Vec<Bucket>, StackError> {
+    let mut data = registry.graphql(&BUCKETS, json!({})).await?;
+    let listed = read(take(&mut data, "bucketConfigs"));
+    listed.ok_or_else(|| registry.invalid("its list of buckets is none"))
 }
 
 /// A bucket whose title is its name has no other one.

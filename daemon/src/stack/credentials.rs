@@ -35,22 +35,23 @@ impl TryFrom<Issued> for SessionKeys {
     }
 }
 
-impl RegistryClient<'_> {
-    /// AWS credentials for the user. None live longer than AWS lets any live: what a
-    /// wrong time kept here would be handed out when it is over.
-    pub async fn aws_credentials(self, now: Timestamp) -> Result<SessionKeys, StackError> {
-        let request = self.request(Method::GET, "/api/auth/get_credentials")?;
-        let answer = self.send(request).await?;
-        let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
-        let issued = issued.and_then(|issued: SessionKeys| {
-            let lasts = issued.expires_at.seconds_since(now);
-            (lasts <= LONGEST)
-                .then_some(issued)
-                .ok_or(NotAws::Expiration)
-        });
-        issued.map_err(|what| StackError::Credentials {
-            host: answer.host,
-            what,
-        })
-    }
+/// AWS credentials for the user. None live longer than AWS lets any live: what a
+/// wrong time kept here would be handed out when it is over.
+pub async fn issue(
+    registry: RegistryClient<'_>,
+    now: Timestamp,
+) -> Result<SessionKeys, StackError> {
+    let request = registry.request(Method::GET, "/api/auth/get_credentials")?;
+    let answer = registry.send(request).await?;
+    let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
+    let issued = issued.and_then(|issued: SessionKeys| {
+        let lasts = issued.expires_at.seconds_since(now);
+        (lasts <= LONGEST)
+            .then_some(issued)
+            .ok_or(NotAws::Expiration)
+    });
+    issued.map_err(|what| StackError::Credentials {
+        host: answer.host,
+        what,
+    })
 }

@@ -7,8 +7,8 @@
 
 mod answer;
 mod api_keys;
-mod buckets;
-mod credentials;
+pub mod buckets;
+pub mod credentials;
 mod deadline;
 mod discovery;
 mod error;
@@ -22,7 +22,7 @@ mod me;
 pub mod oauth;
 mod registry_client;
 mod replayable_body;
-mod search;
+pub mod search;
 #[cfg(test)]
 mod test_transport;
 mod time_headers;

@@ -15,45 +15,46 @@ const DEFAULT_LIMIT: u32 = 10;
 /// refuses longer request lines (16 KiB at an AWS load balancer).
 const LONGEST: usize = 15 * 1024;
 
-impl RegistryClient<'_> {
-    /// Searches everything the user may see; answers with the hits as the
-    /// service gives them.
-    pub async fn search(self, search: &Search) -> Result<Vec<Value>, StackError> {
-        #[derive(Deserialize)]
-        struct Reply {
-            hits: Hits,
-        }
-        #[derive(Deserialize)]
-        struct Hits {
-            hits: Vec<Value>,
-        }
-        let (action, parameter, text) = match &search.query {
-            SearchQuery::Text(text) => ("search", "query", text.clone()),
-            SearchQuery::Dsl(body) => ("freeform", "body", Value::Object(body.clone()).to_string()),
-        };
-        let length: usize = form_urlencoded::byte_serialize(text.as_bytes())
-            .map(str::len)
-            .sum();
-        if length > LONGEST {
-            return Err(StackError::TooLong {
-                length,
-                longest: LONGEST,
-            });
-        }
-        let limit = search.limit.unwrap_or(DEFAULT_LIMIT);
-        let size = limit.to_string();
-        let request = self.request(Method::GET, "/api/search")?.query(&[
-            ("index", "_all"),
-            ("action", action),
-            (parameter, &text),
-            ("size", &size),
-        ]);
-        let mut answer = self.send(request).await?;
-        let mut hits = answer.large_json::<Reply>().await?.hits.hits;
-        // A query of its own may say how many.
-        if matches!(search.query, SearchQuery::Text(_)) {
-            hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        Ok(hits)
+/// Searches everything the user may see; answers with the hits as the
+/// service gives them.
+pub async fn search(
+    registry: RegistryClient<'_>,
+    search: &Search,
+) -> Result<Vec<Value>, StackError> {
+    #[derive(Deserialize)]
+    struct Reply {
+        hits: Hits,
     }
+    #[derive(Deserialize)]
+    struct Hits {
+        hits: Vec<Value>,
+    }
+    let (action, parameter, text) = match &search.query {
+        SearchQuery::Text(text) => ("search", "query", text.clone()),
+        SearchQuery::Dsl(body) => ("freeform", "body", Value::Object(body.clone()).to_string()),
+    };
+    let length: usize = form_urlencoded::byte_serialize(text.as_bytes())
+        .map(str::len)
+        .sum();
+    if length > LONGEST {
+        return Err(StackError::TooLong {
+            length,
+            longest: LONGEST,
+        });
+    }
+    let limit = search.limit.unwrap_or(DEFAULT_LIMIT);
+    let size = limit.to_string();
+    let request = registry.request(Method::GET, "/api/search")?.query(&[
+        ("index", "_all"),
+        ("action", action),
+        (parameter, &text),
+        ("size", &size),
+    ]);
+    let mut answer = registry.send(request).await?;
+    let mut hits = answer.large_json::<Reply>().await?.hits.hits;
+    // A query of its own may say how many.
+    if matches!(search.query, SearchQuery::Text(_)) {
+        hits.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(hits)
 }

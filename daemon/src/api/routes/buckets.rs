@@ -6,6 +6,7 @@ use quilt_proto::wire::Bucket;
 use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::session::bearer;
+use crate::stack;
 
 /// A refusal may be about the list alone, so it ends no session.
 pub(in crate::api) async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>, ApiError> {
@@ -13,7 +14,7 @@ pub(in crate::api) async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>,
     let buckets = session
         .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {
             let stack = &call.app.stack;
-            async move { bearer.at(stack).buckets().await }
+            async move { stack::buckets::list(bearer.at(stack)).await }
         })
         .await?;
     Ok(buckets)

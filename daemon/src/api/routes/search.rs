@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::session::bearer;
+use crate::stack;
 
 /// A refusal may be about the search alone, so it ends no session.
 pub(in crate::api) async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, ApiError> {
@@ -13,7 +14,7 @@ pub(in crate::api) async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, Api
     session
         .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {
             let (stack, search) = (&call.app.stack, &call.body);
-            async move { bearer.at(stack).search(search).await }
+            async move { stack::search::search(bearer.at(stack), search).await }
         })
         .await
         .map_err(ApiError::Search)
