@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_proto::wire::{GrantKind, SessionState, TokenKind};
+use quilt_proto::wire::{GatewayRequest, GrantKind, SessionState, TokenKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
 use super::{Gateway, GatewayDiagnostic, GatewayError, OpenListener};
@@ -51,15 +51,6 @@ pub struct State {
     pub without_api_keys: bool,
 }
 
-/// How to set up.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// A login that the SDK made itself becomes the session's first.
-    pub import: bool,
-    /// What makes API keys, or makes or ends logins, is kept back.
-    pub without_api_keys: bool,
-}
-
 impl Gateway {
     /// Leads the SDK to the gateway of a session's catalog, and gives each of
     /// the others that are logged in an address there.
@@ -67,7 +58,7 @@ impl Gateway {
         &self,
         session: &Arc<Session>,
         logged_in: &[CatalogUrl],
-        options: Options,
+        options: GatewayRequest,
         open: OpenListener,
     ) -> Result<Configured, GatewayError> {
         let published = session.registry_trust().published().await?;

@@ -20,7 +20,7 @@ pub enum GatewayDiagnostic {
     #[error("the record of how quilt3 was set up is lost")]
     RecordLost,
     /// The SDK looks elsewhere.
-    #[error("quilt3 does not use quiltd any more: {}", .0.describe())]
+    #[error("quilt3 does not use quiltd any more: {0}")]
     Drifted(Drift),
 }
 

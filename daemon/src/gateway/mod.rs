@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::config_json::ConfigJsonCache;
-pub use self::configure::{Configured, Imported, Options, State};
+pub use self::configure::{Configured, Imported, State};
 pub use self::error::GatewayError;
 pub use self::gateway_diagnostic::GatewayDiagnostic;
 pub use self::graphql::GraphqlRequest;

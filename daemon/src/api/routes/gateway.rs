@@ -2,7 +2,7 @@
 
 use quilt_proto::CatalogUrl;
 use quilt_proto::api::{Action, ReadGateway, SetUpGateway, UndoGateway};
-use quilt_proto::wire::{Gateway, GatewayAddress, GatewayRequest};
+use quilt_proto::wire::{Gateway, GatewayAddress};
 
 use crate::api::audit;
 use crate::api::endpoint::{Call, Served};
@@ -10,7 +10,7 @@ use crate::api::error::ApiError;
 use crate::api::login_answer::welcome;
 use crate::api::open_gateway;
 use crate::app::App;
-use crate::gateway::{Configured, GatewayError, Imported, Options};
+use crate::gateway::{GatewayError, Imported};
 use crate::session::SessionError;
 
 pub(in crate::api) fn serve(served: Served) -> Served {
@@ -23,45 +23,27 @@ async fn show(call: Call<ReadGateway>) -> Result<Gateway, ApiError> {
 
 async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
     let session = call.session()?;
-    let GatewayRequest {
-        import,
-        without_api_keys,
-    } = call.body;
-    let Call { app, peer, .. } = call;
+    let Call {
+        app, peer, body, ..
+    } = call;
     to_its_end(async move {
-        let open = open_gateway(&app);
-        let options = Options {
-            import,
-            without_api_keys,
-        };
-        let Configured {
-            changed,
-            rights_changed,
-            imported,
-            own_login,
-        } = app
-            .gateway
-            .set_up(&session, &logged_in(&app).await?, options, open)
-            .await?;
-        let is_imported = imported.is_some();
-        let login = match imported {
+        let (logged_in, open) = (logged_in(&app).await?, open_gateway(&app));
+        let set_up = app.gateway.set_up(&session, &logged_in, body, open);
+        let configured = set_up.await?;
+        let is_imported = configured.imported.is_some();
+        let login = match configured.imported {
             Some(Imported::Now(outcome)) => {
-                audit::record(
-                    &app,
-                    Action::Login,
-                    Ok(()),
-                    session.catalog(),
-                    peer.as_ref(),
-                );
+                let (catalog, peer) = (session.catalog(), peer.as_ref());
+                audit::record(&app, Action::Login, Ok(()), catalog, peer);
                 Some(welcome(&app, &session, *outcome).await)
             }
             Some(Imported::Before) | None => None,
         };
         Ok(Gateway {
-            changed,
-            rights_changed,
+            changed: configured.changed,
+            rights_changed: configured.rights_changed,
             imported: is_imported,
-            own_login,
+            own_login: configured.own_login,
             login,
             ..describe(&app)?
         })
@@ -105,7 +87,7 @@ async fn logged_in(app: &App) -> Result<Vec<CatalogUrl>, ApiError> {
 
 fn describe(app: &App) -> Result<Gateway, ApiError> {
     let state = app.gateway.state()?;
-    let drifts = state.drifts.iter().map(|drift| drift.describe().to_owned());
+    let drifts = state.drifts.iter().map(ToString::to_string);
     let files = state.files.iter().map(|file| file.display().to_string());
     let redirection = state.redirection.as_ref();
     let addresses = app.gateway.addresses().map_err(GatewayError::from)?;
