@@ -5,9 +5,7 @@ use quilt_proto::api::{
     ClearApiKey, CreateApiKey, ListAllApiKeys, ListApiKeys, ReadAnyApiKey, ReadApiKey,
     RevokeAnyApiKey, RevokeApiKey, RevokeApiKeySecret, RotateApiKey, UseApiKey,
 };
-use quilt_proto::wire::{
-    ApiKey, ApiKeyHandover, ApiKeyRevocation, CreatedApiKey, RotatedApiKey, Session,
-};
+use quilt_proto::wire::{ApiKey, CreatedApiKey, RotatedApiKey, Session};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, LoginMethod};
@@ -33,11 +31,8 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let key: ApiKeySecret = call.body.key.expose().parse().map_err(KeyError::from)?;
     let session = call.session_of_key(&key, call.body.default_catalog.as_ref())?;
-    let ApiKeyHandover {
-        accept_registry, ..
-    } = call.body;
-    let keys = &call.app.keys;
-    match keys.set(&session, &key, accept_registry.as_ref()).await {
+    let accept = call.body.accept_registry.as_ref();
+    match call.app.keys.set(&session, &key, accept).await {
         Ok(outcome) => Ok(welcome(&call.app, &session, outcome).await),
         Err(KeyError::Session(error)) => Err(ApiError::Login(error, LoginMethod::ApiKey)),
         Err(error) => Err(error.into()),
@@ -76,8 +71,8 @@ async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
 }
 
 async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
-    let ApiKeyRevocation { secret, .. } = &call.body;
-    let secret = secret.expose().parse().map_err(ApiError::NotASecret)?;
+    let secret = call.body.secret.expose();
+    let secret = secret.parse().map_err(ApiError::NotASecret)?;
     let session = call.session_of_key(&secret, call.body.default_catalog.as_ref())?;
     let which = KeySelector::Secret(secret);
     Ok(call.app.keys.revoke(&session, &which).await?)

@@ -1,7 +1,7 @@
 //! `GET /v1/audit`.
 
 use quilt_proto::Timestamp;
-use quilt_proto::api::{AuditQuery, ReadAudit};
+use quilt_proto::api::ReadAudit;
 use quilt_proto::wire::{AuditEntry, Since, SinceError};
 
 use crate::api::endpoint::{Call, Served};
@@ -12,11 +12,9 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 }
 
 async fn list(call: Call<ReadAudit>) -> Result<Vec<AuditEntry>, ApiError> {
-    let AuditQuery { since } = call.query;
-    let since = since
-        .map(|since| since.parse::<Since>())
-        .transpose()
-        .map_err(|error: SinceError| ApiError::Input(error.to_string()))?;
+    let since = call.query.since.map(|since| since.parse::<Since>());
+    let since = since.transpose();
+    let since = since.map_err(|error: SinceError| ApiError::Input(error.to_string()))?;
     let since = since.map(|since| since.at(Timestamp::now()));
     Ok(call.app.audit.read(since).await?)
 }

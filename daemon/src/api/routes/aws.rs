@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use quilt_proto::api::{ConsoleQuery, ReadConsoleUrl, ReadCredentials};
+use quilt_proto::api::{ReadConsoleUrl, ReadCredentials};
 use quilt_proto::wire::ConsoleUrl;
 use quilt_proto::{ProfileName, RegistryUrl};
 
@@ -41,21 +41,19 @@ async fn vend(call: &Call<ReadCredentials>) -> Result<AwsCredentials, ApiError> 
 }
 
 async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
-    let ConsoleQuery {
-        profile,
-        destination,
-    } = call.query.clone();
+    let profile = call.query.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let session = call.profile(Some(&profile))?.session;
     let app = &call.app;
     let settings = app.settings.current();
     let console = &settings.console;
+    let destination = call.query.destination.as_deref();
     for _ in 0..TRIES {
         let credentials = app.vault.credentials(&session, &profile, TIMEOUT).await?;
         let region = region::of_profile(app, session.catalog(), &profile).await;
         let sign_in = SignIn {
             endpoint: console.endpoint.as_ref().map(RegistryUrl::as_str),
-            destination: destination.as_deref().or(console.destination.as_deref()),
+            destination: destination.or(console.destination.as_deref()),
             region: region.as_deref(),
         };
         let keys = SessionKeys::from(&credentials);

@@ -3,7 +3,7 @@
 use quilt_proto::CatalogUrl;
 use quilt_proto::api::{ReadConfig, UpdateConfig};
 use quilt_proto::python_sdk;
-use quilt_proto::wire::{ConfigUpdate, ConfigValues};
+use quilt_proto::wire::ConfigValues;
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::ApiError;
@@ -22,11 +22,7 @@ async fn show(call: Call<ReadConfig>) -> Result<ConfigValues, ApiError> {
 /// Refusals are in the words of the Python SDK where it has them.
 async fn update(call: Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
     let refused = |what: &str| Err(ApiError::Input(what.to_owned()));
-    let ConfigUpdate {
-        catalog_url,
-        values,
-    } = &call.body;
-    match (catalog_url, values) {
+    match (&call.body.catalog_url, &call.body.values) {
         (Some(url), None) if url.trim().is_empty() => reset(&call).await,
         (Some(url), None) => configure(&call, url).await,
         (None, Some(values)) => merge(&call, values),
@@ -52,11 +48,8 @@ async fn configure(call: &Call<UpdateConfig>, url: &str) -> Result<ConfigValues,
     let app = &call.app;
     let catalog = catalog_resolver::named(url, &app.settings)?;
     call.subject.resolved(&catalog);
-    let published = app
-        .stack
-        .discover(&catalog)
-        .await
-        .map_err(ApiError::NotACatalog)?;
+    let published = app.stack.discover(&catalog).await;
+    let published = published.map_err(ApiError::NotACatalog)?;
     is_itself(&catalog, &published)?;
     // The SDK sends its own secrets where the file says.
     let session = app.sessions.session(&catalog);

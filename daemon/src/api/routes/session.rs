@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use quilt_proto::RegistryUrl;
-use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession, SessionQuery};
-use quilt_proto::wire::{LoggedOut, LoginCode, RegistryAcceptance, Session as Answer};
+use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession};
+use quilt_proto::wire::{LoggedOut, Session as Answer};
 
 use crate::api::endpoint::{Call, Served};
 use crate::api::error::{ApiError, LoginMethod};
@@ -18,31 +18,21 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 
 async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
     let session = call.session()?;
-    let SessionQuery {
-        login_url,
-        accept_registry,
-    } = call.query;
-    if !login_url {
+    if !call.query.login_url {
         return Ok(describe(&session, None));
     }
     // The page takes passwords: it is no other registry's unasked either.
-    let trusted = session
-        .registry_trust()
-        .verify(accept_registry.as_ref())
-        .await;
+    let accept = call.query.accept_registry.as_ref();
+    let trusted = session.registry_trust().verify(accept).await;
     let trusted = trusted.map_err(|error| ApiError::Login(error, LoginMethod::Code))?;
     Ok(describe(&session, Some(trusted.registry())))
 }
 
 async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     let session = call.session()?;
-    let LoginCode {
-        code,
-        accept_registry,
-        page_registry,
-    } = call.body;
-    let (accept, page) = (accept_registry.as_ref(), page_registry.as_ref());
-    let outcome = session::login::with_code(&session, &code, accept, page).await;
+    let given = &call.body;
+    let (accept, page) = (given.accept_registry.as_ref(), given.page_registry.as_ref());
+    let outcome = session::login::with_code(&session, &given.code, accept, page).await;
     let outcome = outcome.map_err(|error| match error {
         SessionError::Stack(StackError::TokenRejected { message, .. }) => ApiError::CodeRefused {
             catalog: session.catalog().clone(),
@@ -85,9 +75,8 @@ async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
 /// The user's word for where a registry is.
 async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError> {
     let session = call.session()?;
-    let RegistryAcceptance { accept_registry } = &call.body;
-    let keys = &call.app.keys;
-    keys.accept_registry(&session, accept_registry).await?;
+    let accept = &call.body.accept_registry;
+    call.app.keys.accept_registry(&session, accept).await?;
     session.registry_trust().keep_notes().await;
     Ok(describe(&session, None))
 }

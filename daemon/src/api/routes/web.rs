@@ -1,7 +1,6 @@
 //! `/v1/session/web`: logging in through the browser.
 
-use quilt_proto::CatalogUrl;
-use quilt_proto::api::{AwaitWebLogin, StartWebLogin, WebLoginQuery};
+use quilt_proto::api::{AwaitWebLogin, StartWebLogin};
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
 
 use crate::api::endpoint::{Call, Served};
@@ -16,17 +15,11 @@ pub(in crate::api) fn serve(served: Served) -> Served {
 async fn start(call: Call<StartWebLogin>) -> Result<WebLogin, ApiError> {
     let session = call.session()?;
     let logins = call.extension::<WebLogins>().unwrap_or_default();
-    let WebLoginQuery {
-        connect_url,
-        accept_registry,
-    } = call.query;
-    let connect: Option<CatalogUrl> = connect_url
-        .map(|url| url.parse().map_err(CatalogError::Url))
-        .transpose()?;
-    let accept = accept_registry.as_ref();
-    logins
-        .start(&call.app, &session, connect, accept, call.peer)
-        .await
+    let connect = call.query.connect_url.as_deref();
+    let connect = connect.map(|url| url.parse().map_err(CatalogError::Url));
+    let accept = call.query.accept_registry.as_ref();
+    let started = logins.start(&call.app, &session, connect.transpose()?, accept, call.peer);
+    started.await
 }
 
 async fn wait(call: Call<AwaitWebLogin>) -> Result<WebLoginState, ApiError> {
