@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Extensions, header};
@@ -69,7 +70,11 @@ fn open(
     let own = address.to_string();
     let hosts = AllowedHosts::only([own.as_str()].iter().chain(other_hosts).copied());
     let guard = BrowserGuard::new(hosts, refused);
-    let served = metered(router(loopback, routes), app, guard);
+    let routes = routes
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
+        .with_state(loopback);
+    let served = metered(routes, app, guard);
     let serving = serve(listener, meter, served, limits, words, stop.clone());
     tokio::spawn(serving);
     tracing::info!(%address, "listening for grants");
@@ -86,19 +91,9 @@ fn words(rate_limit: &Arc<RateLimit>) -> ErrorResponders {
     }
 }
 
-fn router(loopback: LoopbackState, routes: Router<LoopbackState>) -> Router {
-    let nothing_here = |rate_limit: &RateLimit| {
-        let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
-        refuse(rate_limit, &problem)
-    };
-    let (no_path, no_method) = (
-        Arc::clone(&loopback.rate_limit),
-        Arc::clone(&loopback.rate_limit),
-    );
-    routes
-        .fallback(async move || nothing_here(&no_path))
-        .method_not_allowed_fallback(async move || nothing_here(&no_method))
-        .with_state(loopback)
+async fn nothing_here(State(loopback): State<LoopbackState>) -> Response {
+    let problem = Problem::new(404, ErrorCode::NotFound, "there is nothing at this path");
+    refuse(&loopback.rate_limit, &problem)
 }
 
 impl LoopbackState {
