@@ -23,8 +23,10 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::external::External;
 pub use self::places::Config;
+use crate::VERSION;
 use crate::audit::AuditLog;
 use crate::aws::Aws;
+use crate::catalog_resolver::{self, CatalogError};
 use crate::changes::Changes;
 use crate::clock::SharedClock;
 use crate::credential::{self, Vault};
@@ -43,7 +45,6 @@ use crate::session::{self, Dependencies, OwnPorts, Session, SessionEvents, Sessi
 use crate::settings::SettingsFile;
 use crate::stack::{StackClient, TOTAL_TIMEOUT, in_time};
 use crate::token_store::{self, StoreError};
-use crate::{VERSION, catalog_resolver};
 
 /// How long a stopping daemon waits for tokens that are being rotated: until
 /// the request that was sent is over by itself, later after a freeze, and what
@@ -236,10 +237,7 @@ impl App {
     }
 
     /// The session a request is about.
-    pub fn session(
-        &self,
-        catalog: Option<&str>,
-    ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
+    pub fn session(&self, catalog: Option<&str>) -> Result<Arc<Session>, CatalogError> {
         Ok(self.sessions.session(&self.catalog(catalog)?))
     }
 
@@ -251,7 +249,7 @@ impl App {
         catalog: Option<&str>,
         key: &ApiKeySecret,
         default: Option<&CatalogUrl>,
-    ) -> Result<Arc<Session>, catalog_resolver::CatalogError> {
+    ) -> Result<Arc<Session>, CatalogError> {
         if catalog.is_some_and(|catalog| !catalog.trim().is_empty()) {
             return self.session(catalog);
         }
@@ -261,9 +259,7 @@ impl App {
         };
         match self.catalog_of_known_key(key, default.clone().ok())? {
             Some(known) => Ok(self.sessions.session(&known)),
-            None if self.sessions.store().has_lost_catalogs() => {
-                Err(catalog_resolver::CatalogError::KeyUnplaced)
-            }
+            None if self.sessions.store().has_lost_catalogs() => Err(CatalogError::KeyUnplaced),
             None => Ok(self.sessions.session(&default?)),
         }
     }
@@ -275,23 +271,20 @@ impl App {
         &self,
         key: &ApiKeySecret,
         configured: Option<CatalogUrl>,
-    ) -> Result<Option<CatalogUrl>, catalog_resolver::CatalogError> {
+    ) -> Result<Option<CatalogUrl>, CatalogError> {
         let mut known = self.sessions.catalogs_of_key(key);
         let store = self.sessions.store();
         let is_known = |it: &CatalogUrl| known.iter().any(|of| store.have_same_registry(it, of));
         match (configured.filter(is_known), known.len()) {
             (Some(configured), _) => Ok(Some(configured)),
             (None, 0 | 1) => Ok(known.pop()),
-            (None, _) => Err(catalog_resolver::CatalogError::KeyOfSeveral(known)),
+            (None, _) => Err(CatalogError::KeyOfSeveral(known)),
         }
     }
 
     /// The catalog asked for, else the configured one, else the only one that
     /// somebody is logged in to.
-    pub fn catalog(
-        &self,
-        asked: Option<&str>,
-    ) -> Result<CatalogUrl, catalog_resolver::CatalogError> {
+    pub fn catalog(&self, asked: Option<&str>) -> Result<CatalogUrl, CatalogError> {
         catalog_resolver::resolve(asked, &self.settings, &self.config, || {
             self.sessions.only_usable()
         })
@@ -300,9 +293,8 @@ impl App {
     /// Takes note of who the stack says the user of a session is; that is known
     /// after a restart, too.
     pub fn note_user(&self, session: &Session, me: Option<&Me>) {
-        let user = self
-            .users
-            .note(session.catalog(), me, self.clock.now().wall);
+        let now = self.clock.now().wall;
+        let user = self.users.note(session.catalog(), me, now);
         session::known_user::keep(session, user);
     }
 
@@ -339,10 +331,8 @@ impl App {
     pub(crate) async fn finish_rotations(&self) {
         self.grants.close();
         self.tasks.close();
-        if in_time(ROTATION_FINISH_TIMEOUT, self.tasks.wait())
-            .await
-            .is_none()
-        {
+        let finished = in_time(ROTATION_FINISH_TIMEOUT, self.tasks.wait()).await;
+        if finished.is_none() {
             tracing::warn!("stopped while a request to a stack was under way");
         }
     }
