@@ -317,13 +317,10 @@ fn stop_on_signal() -> io::Result<CancellationToken> {
 /// hangup is what asks daemons to read their settings again, which this one does
 /// by itself; and whoever has it ignored has that.
 fn hang_up() -> io::Result<impl Future<Output = ()> + Send> {
-    let ignored = raw::ignores_hangups();
+    let is_heard = !raw::ignores_hangups();
     let at_terminal = File::open("/dev/tty").is_ok();
-    let mut hang_up = if ignored {
-        None
-    } else {
-        Some(signal(SignalKind::hangup())?)
-    };
+    let hang_up = is_heard.then(|| signal(SignalKind::hangup()));
+    let mut hang_up = hang_up.transpose()?;
     Ok(async move {
         while let Some(signals) = &mut hang_up {
             match signals.recv().await {

@@ -103,12 +103,9 @@ impl AuditLog {
     /// Why what was last noted could not be written, if it could not, and that
     /// is not mended since.
     pub fn failure(&self) -> Option<FileError> {
-        let Failure {
-            error,
-            is_of_opening,
-        } = self.failure.lock().clone()?;
-        let is_mended = is_of_opening && opens(&self.path);
-        (!is_mended).then_some(error)
+        let failure = self.failure.lock().clone()?;
+        let is_mended = failure.is_of_opening && opens(&self.path);
+        (!is_mended).then_some(failure.error)
     }
 
     /// Whether this is the same log, and not only of the same file.

@@ -95,16 +95,12 @@ pub struct Report {
 impl Report {
     /// Takes an outcome up; answers whether it was a good one.
     fn note(&mut self, outcome: Result<String, Diagnostic>) -> bool {
+        let is_good = outcome.is_ok();
         match outcome {
-            Ok(passed) => {
-                self.passed.push(passed);
-                true
-            }
-            Err(diagnostic) => {
-                self.diagnostics.push(diagnostic);
-                false
-            }
+            Ok(passed) => self.passed.push(passed),
+            Err(diagnostic) => self.diagnostics.push(diagnostic),
         }
+        is_good
     }
 }
 

@@ -53,15 +53,11 @@ impl<'a, I> EarlyRefusal<'a, I> {
     /// Why a request was not read, from hyper's status line.
     fn problem(&self, head: &str) -> Problem {
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let Limits {
-            header_bytes,
-            headers,
-            ..
-        } = self.limits;
+        let (headers, bytes) = (self.limits.headers, self.limits.header_bytes);
         let (status, detail) = match status {
             Some(431) => (
                 431,
-                format!("there are more than {headers} headers or {header_bytes} bytes of them"),
+                format!("there are more than {headers} headers or {bytes} bytes of them"),
             ),
             Some(414) => (414, "the path is too long".to_owned()),
             _ => (400, "this is not a request of HTTP/1.1".to_owned()),

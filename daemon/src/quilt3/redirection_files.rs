@@ -349,16 +349,9 @@ impl SdkFiles {
     /// emptied: that is the user's word, and the caller's to look for, with what
     /// is redirected. Answers whether it did.
     pub fn redirect_again(&self, redirection: &Redirection) -> Result<bool, SdkFileError> {
-        let Redirection {
-            catalog_url,
-            registry_url,
-            gateway_url,
-            ..
-        } = redirection;
         let _turn = self.config.turn();
-        let text = self
-            .config
-            .led_back(catalog_url, registry_url, gateway_url)?;
+        let (from, to) = (&redirection.registry_url, &redirection.gateway_url);
+        let text = self.config.led_back(&redirection.catalog_url, from, to)?;
         if let Some(text) = &text {
             self.config.write_at_once(text)?;
         }
