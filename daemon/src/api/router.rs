@@ -19,32 +19,52 @@ use crate::gateway::OpenListener;
 
 /// Every endpoint with its handler; a test says that none is missing.
 pub(super) fn served() -> Served {
-    [
-        routes::health::serve,
-        routes::status::serve,
-        routes::events::serve,
-        routes::metrics::serve,
-        routes::openapi::serve,
-        routes::doctor::serve,
-        routes::audit::serve,
-        routes::handover::serve,
-        routes::shutdown::serve,
-        routes::config::serve,
-        routes::session::serve,
-        routes::web::serve,
-        routes::token::serve,
-        routes::me::serve,
-        routes::api_keys::serve,
-        routes::aws::serve,
-        routes::grants::serve,
-        routes::profiles::serve,
-        routes::gateway::serve,
-        routes::buckets::serve,
-        routes::packages::serve,
-        routes::search::serve,
-    ]
-    .into_iter()
-    .fold(Served::default(), |served, serve| serve(served))
+    Served::default()
+        .serve(routes::health::show)
+        .serve(routes::status::show)
+        .serve_as(routes::events::stream)
+        .serve_as(routes::metrics::show)
+        .serve_as(routes::openapi::show)
+        .serve(routes::doctor::run_checks)
+        .serve(routes::doctor::compare)
+        .serve(routes::audit::list)
+        .serve(routes::handover::offer)
+        .serve(routes::shutdown::stop)
+        .serve(routes::config::show)
+        .serve(routes::config::update)
+        .serve(routes::session::show)
+        .serve(routes::session::login)
+        .serve(routes::session::logout)
+        .serve(routes::session::accept_registry)
+        .serve(routes::web::start)
+        .serve(routes::web::wait)
+        .serve(routes::token::show)
+        .serve(routes::me::show)
+        .serve(routes::me::switch_role)
+        .serve(routes::api_keys::set)
+        .serve(routes::api_keys::clear)
+        .serve(routes::api_keys::list)
+        .serve(routes::api_keys::create)
+        .serve(routes::api_keys::show)
+        .serve(routes::api_keys::revoke)
+        .serve(routes::api_keys::revoke_secret)
+        .serve(routes::api_keys::rotate)
+        .serve(routes::api_keys::list_all)
+        .serve(routes::api_keys::show_any)
+        .serve(routes::api_keys::revoke_any)
+        .serve_as(routes::aws::credentials)
+        .serve(routes::aws::console)
+        .serve(routes::grants::issue)
+        .serve(routes::grants::revoke)
+        .serve(routes::profiles::list)
+        .serve(routes::gateway::show)
+        .serve(routes::gateway::set_up)
+        .serve(routes::gateway::undo)
+        .serve(routes::buckets::list)
+        .serve_as(routes::packages::list)
+        .serve(routes::packages::versions)
+        .serve(routes::packages::delete)
+        .serve(routes::search::run)
 }
 
 /// The API over the services.

@@ -7,28 +7,13 @@ use quilt_proto::api::{
 };
 use quilt_proto::wire::{ApiKey, CreatedApiKey, RotatedApiKey, Session};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::keys::key_rotation;
 use crate::keys::{KeyError, KeySelector};
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served
-        .serve(set)
-        .serve(clear)
-        .serve(list)
-        .serve(create)
-        .serve(show)
-        .serve(revoke)
-        .serve(revoke_secret)
-        .serve(rotate)
-        .serve(list_all)
-        .serve(show_any)
-        .serve(revoke_any)
-}
-
-async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
+pub(in crate::api) async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     let key: ApiKeySecret = call.body.key.expose().parse().map_err(KeyError::from)?;
     let session = call.session_of_key(&key, call.body.default_catalog.as_ref())?;
     let accept = call.body.accept_registry.as_ref();
@@ -39,7 +24,7 @@ async fn set(call: Call<UseApiKey>) -> Result<Session, ApiError> {
     }
 }
 
-async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
+pub(in crate::api) async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
     // Whoever has no key stays who they are.
     if call.app.keys.clear(&session) {
@@ -49,28 +34,28 @@ async fn clear(call: Call<ClearApiKey>) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn list(call: Call<ListApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
+pub(in crate::api) async fn list(call: Call<ListApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
     let session = call.session()?;
     Ok(call.app.keys.list(&session, &call.query).await?)
 }
 
-async fn create(call: Call<CreateApiKey>) -> Result<CreatedApiKey, ApiError> {
+pub(in crate::api) async fn create(call: Call<CreateApiKey>) -> Result<CreatedApiKey, ApiError> {
     let session = call.session()?;
     Ok(call.app.keys.create(&session, &call.body).await?)
 }
 
-async fn show(call: Call<ReadApiKey>) -> Result<ApiKey, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadApiKey>) -> Result<ApiKey, ApiError> {
     let session = call.session()?;
     Ok(call.app.keys.key(&session, &call.path).await?)
 }
 
-async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
+pub(in crate::api) async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
     let which = KeySelector::Id(call.path);
     Ok(call.app.keys.revoke(&session, &which).await?)
 }
 
-async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
+pub(in crate::api) async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
     let secret = call.body.secret.expose();
     let secret = secret.parse().map_err(ApiError::NotASecret)?;
     let session = call.session_of_key(&secret, call.body.default_catalog.as_ref())?;
@@ -78,24 +63,24 @@ async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
     Ok(call.app.keys.revoke(&session, &which).await?)
 }
 
-async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
+pub(in crate::api) async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
     let session = call.session()?;
     let rotated = key_rotation::rotate(&call.app.keys, &session, call.body).await?;
     session.registry_trust().keep_notes().await;
     Ok(rotated)
 }
 
-async fn list_all(call: Call<ListAllApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
+pub(in crate::api) async fn list_all(call: Call<ListAllApiKeys>) -> Result<Vec<ApiKey>, ApiError> {
     let session = call.session()?;
     Ok(call.app.keys.list_all(&session, &call.query).await?)
 }
 
-async fn show_any(call: Call<ReadAnyApiKey>) -> Result<ApiKey, ApiError> {
+pub(in crate::api) async fn show_any(call: Call<ReadAnyApiKey>) -> Result<ApiKey, ApiError> {
     let session = call.session()?;
     Ok(call.app.keys.any_key(&session, &call.path).await?)
 }
 
-async fn revoke_any(call: Call<RevokeAnyApiKey>) -> Result<(), ApiError> {
+pub(in crate::api) async fn revoke_any(call: Call<RevokeAnyApiKey>) -> Result<(), ApiError> {
     let session = call.session()?;
     Ok(call.app.keys.revoke_any(&session, &call.path).await?)
 }

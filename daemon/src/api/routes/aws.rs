@@ -7,7 +7,7 @@ use quilt_proto::api::{ReadConsoleUrl, ReadCredentials};
 use quilt_proto::wire::ConsoleUrl;
 use quilt_proto::{ProfileName, RegistryUrl};
 
-use crate::api::endpoint::{Call, Served, json};
+use crate::api::endpoint::{Call, json};
 use crate::api::error::ApiError;
 use crate::api::request_meter;
 use crate::api::router::Waited;
@@ -23,11 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a sign-in is made anew where the session became another meanwhile.
 const TRIES: u32 = 3;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve_as(credentials).serve(console)
-}
-
-async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> {
+pub(in crate::api) async fn credentials(call: Call<ReadCredentials>) -> Result<Response, ApiError> {
     let vended = vend(&call).await;
     request_meter::vended(&call.app, Via::Socket, &vended);
     Ok(json(vended?.process_document()))
@@ -40,7 +36,7 @@ async fn vend(call: &Call<ReadCredentials>) -> Result<AwsCredentials, ApiError> 
     Ok(call.app.vault.credentials_of(profile, patience).await?)
 }
 
-async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
+pub(in crate::api) async fn console(call: Call<ReadConsoleUrl>) -> Result<ConsoleUrl, ApiError> {
     let profile = call.query.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
     let session = call.profile(Some(&profile))?.session;

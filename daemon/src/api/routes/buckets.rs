@@ -3,17 +3,13 @@
 use quilt_proto::api::ListBuckets;
 use quilt_proto::wire::Bucket;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::session::bearer;
 use crate::stack;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(list)
-}
-
 /// A refusal may be about the list alone, so it ends no session.
-async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>, ApiError> {
+pub(in crate::api) async fn list(call: Call<ListBuckets>) -> Result<Vec<Bucket>, ApiError> {
     let session = call.session()?;
     let buckets = session
         .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {

@@ -5,22 +5,18 @@ use quilt_proto::api::{ReadConfig, UpdateConfig};
 use quilt_proto::python_sdk;
 use quilt_proto::wire::ConfigValues;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::open_gateway;
 use crate::catalog_resolver;
 use crate::stack::StackConfig;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(show).serve(update)
-}
-
-async fn show(call: Call<ReadConfig>) -> Result<ConfigValues, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadConfig>) -> Result<ConfigValues, ApiError> {
     Ok(call.app.config.read()?)
 }
 
 /// Refusals are in the words of the Python SDK where it has them.
-async fn update(call: Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
+pub(in crate::api) async fn update(call: Call<UpdateConfig>) -> Result<ConfigValues, ApiError> {
     let refused = |what: &str| Err(ApiError::Input(what.to_owned()));
     match (&call.body.catalog_url, &call.body.values) {
         (Some(url), None) if url.trim().is_empty() => reset(&call).await,

@@ -4,17 +4,15 @@ use quilt_proto::api::{ComparePasswords, ReadDiagnosis};
 use quilt_proto::network_variables;
 use quilt_proto::wire::{Diagnosis, Finding, PasswordComparison};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::findings::{finding, problem};
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(run_checks).serve(compare)
-}
-
 /// A catalog that cannot be told is one more finding: the rest is looked at
 /// all the same.
-async fn run_checks(Call { app, catalog, .. }: Call<ReadDiagnosis>) -> Result<Diagnosis, ApiError> {
+pub(in crate::api) async fn run_checks(
+    Call { app, catalog, .. }: Call<ReadDiagnosis>,
+) -> Result<Diagnosis, ApiError> {
     let session = app.session(catalog.as_deref());
     let examination = app.run_checks(session.as_ref().ok()).await;
     let unknown = session.err().map(|error| problem(&ApiError::from(error)));
@@ -33,7 +31,9 @@ async fn run_checks(Call { app, catalog, .. }: Call<ReadDiagnosis>) -> Result<Di
 }
 
 /// Only names are told: who asks has shown what they know.
-async fn compare(call: Call<ComparePasswords>) -> Result<PasswordComparison, ApiError> {
+pub(in crate::api) async fn compare(
+    call: Call<ComparePasswords>,
+) -> Result<PasswordComparison, ApiError> {
     let own = network_variables::proxies_with_passwords();
     let differs = |(name, value): &(&String, _)| own.get(*name).is_some_and(|own| own != *value);
     let asked = call.body.variables.iter();

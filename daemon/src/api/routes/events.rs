@@ -11,7 +11,7 @@ use quilt_proto::api::ReadEvents;
 use quilt_proto::wire::Status;
 use tokio::sync::watch;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::findings;
 use crate::app::App;
@@ -21,11 +21,7 @@ use crate::listen::ConnectionSlot;
 /// once of who hangs up; this is for what may stand between.
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve_as(stream)
-}
-
-async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
+pub(in crate::api) async fn stream(call: Call<ReadEvents>) -> Result<Response, ApiError> {
     if let Some(slot) = call.extension::<ConnectionSlot>() {
         slot.stream().map_err(ApiError::Streams)?;
     }

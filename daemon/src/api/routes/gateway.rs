@@ -5,7 +5,7 @@ use quilt_proto::api::{Action, ReadGateway, SetUpGateway, UndoGateway};
 use quilt_proto::wire::{Gateway, GatewayAddress};
 
 use crate::api::audit;
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::login_answer::welcome;
 use crate::api::open_gateway;
@@ -13,15 +13,11 @@ use crate::app::App;
 use crate::gateway::{GatewayError, Imported};
 use crate::session::SessionError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(show).serve(set_up).serve(undo)
-}
-
-async fn show(call: Call<ReadGateway>) -> Result<Gateway, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadGateway>) -> Result<Gateway, ApiError> {
     describe(&call.app)
 }
 
-async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
+pub(in crate::api) async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
     let session = call.session()?;
     let Call {
         app, peer, body, ..
@@ -51,7 +47,7 @@ async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, ApiError> {
     .await
 }
 
-async fn undo(call: Call<UndoGateway>) -> Result<Gateway, ApiError> {
+pub(in crate::api) async fn undo(call: Call<UndoGateway>) -> Result<Gateway, ApiError> {
     let app = call.app;
     if let Ok(state) = app.gateway.state()
         && let Some(redirection) = &state.redirection

@@ -7,7 +7,7 @@ use quilt_proto::ProfileName;
 use quilt_proto::api::{CreateGrant, RevokeGrant};
 use quilt_proto::wire::{Grant, GrantRequest};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::loopback;
 use crate::app::App;
@@ -23,11 +23,7 @@ const LONGEST_SECONDS: u32 = 7 * 24 * 3600;
 /// How long to wait for credentials where they are a condition.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(issue).serve(revoke)
-}
-
-async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
+pub(in crate::api) async fn issue(call: Call<CreateGrant>) -> Result<Grant, ApiError> {
     let request = call.body.clone();
     let profile = request.profile.clone();
     let profile = profile.unwrap_or_else(ProfileName::default_profile);
@@ -89,7 +85,7 @@ fn warm_up(app: &Arc<App>, session: &Arc<Session>, profile: &ProfileName) {
     });
 }
 
-async fn revoke(call: Call<RevokeGrant>) -> Result<(), ApiError> {
+pub(in crate::api) async fn revoke(call: Call<RevokeGrant>) -> Result<(), ApiError> {
     let grants = &call.app.grants;
     let id = &call.path;
     if let Some(grant) = grants.list().iter().find(|grant| grant.id == *id) {

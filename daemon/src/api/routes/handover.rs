@@ -3,14 +3,10 @@
 use quilt_proto::api::OfferKeys;
 use quilt_proto::wire::KeyOffer;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(offer)
-}
-
-async fn offer(call: Call<OfferKeys>) -> Result<KeyOffer, ApiError> {
+pub(in crate::api) async fn offer(call: Call<OfferKeys>) -> Result<KeyOffer, ApiError> {
     let app = call.app;
     // It binds a socket and looks at directories.
     let offered = tokio::task::spawn_blocking(move || app.offer_keys()).await;

@@ -4,14 +4,10 @@ use quilt_proto::api::ReadHealth;
 use quilt_proto::wire::Health;
 
 use crate::VERSION;
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(show)
-}
-
-async fn show(_: Call<ReadHealth>) -> Result<Health, ApiError> {
+pub(in crate::api) async fn show(_: Call<ReadHealth>) -> Result<Health, ApiError> {
     Ok(Health {
         status: "ok".to_owned(),
         version: VERSION.to_owned(),

@@ -3,17 +3,13 @@
 use quilt_proto::api::{ReadMe, SwitchRole};
 use quilt_proto::wire::{Me, RoleChoice, TokenKind};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::app::App;
 use crate::session::{self, Session, bearer};
 use crate::stack;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(show).serve(switch_role)
-}
-
-async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadMe>) -> Result<Me, ApiError> {
     let session = call.session()?;
     let (me, kind, identity) = session
         .authorized(bearer::ANSWER_TIMEOUT, true, |bearer| {
@@ -51,7 +47,7 @@ fn note_role(app: &App, session: &Session, me: &Me) {
 
 /// The stack switches the role for the user, everywhere: every AWS credential
 /// of that stack is stale before this answers.
-async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
+pub(in crate::api) async fn switch_role(call: Call<SwitchRole>) -> Result<Me, ApiError> {
     let session = call.session()?;
     let RoleChoice { role } = call.body;
     if role.is_empty() {

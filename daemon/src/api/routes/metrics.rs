@@ -5,14 +5,12 @@ use http::header::CONTENT_TYPE;
 use quilt_proto::Timestamp;
 use quilt_proto::api::{Endpoint, ReadMetrics};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve_as(show)
-}
-
-async fn show(Call { app, .. }: Call<ReadMetrics>) -> Result<Response, ApiError> {
+pub(in crate::api) async fn show(
+    Call { app, .. }: Call<ReadMetrics>,
+) -> Result<Response, ApiError> {
     let (status, dropped) = (app.status(None), app.audit.dropped());
     let text = app.metrics.text(&status, dropped, Timestamp::now());
     let text = text.map_err(|error| ApiError::Machine(error.to_string()))?;

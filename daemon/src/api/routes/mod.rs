@@ -1,5 +1,4 @@
-//! One file a subject: its handlers, and `serve`, which names them to the
-//! router. Handlers are verbs.
+//! One file a subject: its handlers, which `router.rs` names. They are verbs.
 
 pub(super) mod api_keys;
 pub(super) mod audit;

@@ -6,15 +6,11 @@ use axum::response::Response;
 use quilt_proto::api::{DeletePackage, Endpoint, ListPackages, ReadPackageVersions};
 use quilt_proto::wire::{DeletedPackage, PackageVersion};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::listing;
 use crate::package::Registry;
 use crate::session::Session;
-
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve_as(list).serve(versions).serve(delete)
-}
 
 /// The registry of that URL, with the session's credentials where it needs any.
 fn open<E: Endpoint>(
@@ -31,17 +27,19 @@ fn open<E: Endpoint>(
 }
 
 /// Answers once the first names are there, and goes on while they come.
-async fn list(call: Call<ListPackages>) -> Result<Response, ApiError> {
+pub(in crate::api) async fn list(call: Call<ListPackages>) -> Result<Response, ApiError> {
     let registry = open(&call, call.query.registry.as_deref(), call.query.layout)?;
     Ok(listing::answer(registry.names(), call.headers()).await?)
 }
 
-async fn versions(call: Call<ReadPackageVersions>) -> Result<Vec<PackageVersion>, ApiError> {
+pub(in crate::api) async fn versions(
+    call: Call<ReadPackageVersions>,
+) -> Result<Vec<PackageVersion>, ApiError> {
     let registry = open(&call, call.query.registry.as_deref(), call.query.layout)?;
     Ok(registry.versions(&call.path).await?)
 }
 
-async fn delete(call: Call<DeletePackage>) -> Result<DeletedPackage, ApiError> {
+pub(in crate::api) async fn delete(call: Call<DeletePackage>) -> Result<DeletedPackage, ApiError> {
     let top_hash = call.query.top_hash.as_ref();
     let registry = open(&call, call.query.registry.as_deref(), call.query.layout)?;
     let mut line = format!("DELETE {} {}", registry.url(), call.path);

@@ -3,15 +3,11 @@
 use quilt_proto::api::ReadProfiles;
 use quilt_proto::wire::ProfileStatus;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::app::region;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(list)
-}
-
-async fn list(call: Call<ReadProfiles>) -> Result<Vec<ProfileStatus>, ApiError> {
+pub(in crate::api) async fn list(call: Call<ReadProfiles>) -> Result<Vec<ProfileStatus>, ApiError> {
     let catalog = match call.catalog {
         Some(_) => Some(call.session()?.catalog().clone()),
         None => call.app.catalog(None).ok(),

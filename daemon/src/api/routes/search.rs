@@ -3,17 +3,13 @@
 use quilt_proto::api::RunSearch;
 use serde_json::Value;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::session::bearer;
 use crate::stack;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(run)
-}
-
 /// A refusal may be about the search alone, so it ends no session.
-async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, ApiError> {
+pub(in crate::api) async fn run(call: Call<RunSearch>) -> Result<Vec<Value>, ApiError> {
     let session = call.session()?;
     session
         .authorized(bearer::ANSWER_TIMEOUT, false, |bearer| {

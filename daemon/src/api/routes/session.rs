@@ -5,18 +5,13 @@ use quilt_proto::RegistryUrl;
 use quilt_proto::api::{AcceptRegistry, Login, Logout, ReadSession};
 use quilt_proto::wire::{LoggedOut, Session as Answer};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::session::{self, Session, SessionError};
 use crate::stack::StackError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    let served = served.serve(show).serve(login).serve(logout);
-    served.serve(accept_registry)
-}
-
-async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
     let session = call.session()?;
     if !call.query.login_url {
         return Ok(describe(&session, None));
@@ -28,7 +23,7 @@ async fn show(call: Call<ReadSession>) -> Result<Answer, ApiError> {
     Ok(describe(&session, Some(trusted.registry())))
 }
 
-async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
+pub(in crate::api) async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     let session = call.session()?;
     let given = &call.body;
     let (accept, page) = (given.accept_registry.as_ref(), given.page_registry.as_ref());
@@ -43,7 +38,7 @@ async fn login(call: Call<Login>) -> Result<Answer, ApiError> {
     Ok(welcome(&call.app, &session, outcome).await)
 }
 
-async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
+pub(in crate::api) async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
     if !call.query.all {
         let session = call.session()?;
         let logged_out = session::logout::log_out(&session).await;
@@ -73,7 +68,9 @@ async fn logout(call: Call<Logout>) -> Result<LoggedOut, ApiError> {
 }
 
 /// The user's word for where a registry is.
-async fn accept_registry(call: Call<AcceptRegistry>) -> Result<Answer, ApiError> {
+pub(in crate::api) async fn accept_registry(
+    call: Call<AcceptRegistry>,
+) -> Result<Answer, ApiError> {
     let session = call.session()?;
     let accept = &call.body.accept_registry;
     call.app.keys.accept_registry(&session, accept).await?;

@@ -4,14 +4,10 @@ use std::sync::atomic::Ordering;
 
 use quilt_proto::api::Shutdown;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(stop)
-}
-
-async fn stop(call: Call<Shutdown>) -> Result<(), ApiError> {
+pub(in crate::api) async fn stop(call: Call<Shutdown>) -> Result<(), ApiError> {
     tracing::info!("stopping on request");
     if call.query.again {
         call.app.again.store(true, Ordering::Relaxed);

@@ -3,15 +3,11 @@
 use quilt_proto::api::ReadStatus;
 use quilt_proto::wire::Status;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::findings;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(show)
-}
-
-async fn show(call: Call<ReadStatus>) -> Result<Status, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadStatus>) -> Result<Status, ApiError> {
     let app = &call.app;
     let catalog = match &call.catalog {
         Some(catalog) => Some(app.catalog(Some(catalog))?),

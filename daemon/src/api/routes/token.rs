@@ -3,15 +3,11 @@
 use quilt_proto::api::ReadToken;
 use quilt_proto::wire::Token;
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::session::bearer;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(show)
-}
-
-async fn show(call: Call<ReadToken>) -> Result<Token, ApiError> {
+pub(in crate::api) async fn show(call: Call<ReadToken>) -> Result<Token, ApiError> {
     let bearer = call.session()?.bearer(bearer::ANSWER_TIMEOUT).await?;
     Ok(Token {
         token: bearer.token,

@@ -3,16 +3,12 @@
 use quilt_proto::api::{AwaitWebLogin, StartWebLogin};
 use quilt_proto::wire::{WebLogin, WebLoginProgress, WebLoginState};
 
-use crate::api::endpoint::{Call, Served};
+use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
 use crate::api::web::WebLogins;
 use crate::catalog_resolver::CatalogError;
 
-pub(in crate::api) fn serve(served: Served) -> Served {
-    served.serve(start).serve(wait)
-}
-
-async fn start(call: Call<StartWebLogin>) -> Result<WebLogin, ApiError> {
+pub(in crate::api) async fn start(call: Call<StartWebLogin>) -> Result<WebLogin, ApiError> {
     let session = call.session()?;
     let logins = call.extension::<WebLogins>().unwrap_or_default();
     let connect = call.query.connect_url.as_deref();
@@ -22,7 +18,7 @@ async fn start(call: Call<StartWebLogin>) -> Result<WebLogin, ApiError> {
     started.await
 }
 
-async fn wait(call: Call<AwaitWebLogin>) -> Result<WebLoginState, ApiError> {
+pub(in crate::api) async fn wait(call: Call<AwaitWebLogin>) -> Result<WebLoginState, ApiError> {
     let logins = call.extension::<WebLogins>().unwrap_or_default();
     let session = logins.wait(&call.path).await?;
     Ok(WebLoginState {
