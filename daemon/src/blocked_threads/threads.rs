@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// often they have woken so far.
 type Busy = HashMap<i32, u64>;
 
-static BUSY: Mutex<Option<Busy>> = Mutex::new(None);
+static BUSY: LazyLock<Mutex<Busy>> = LazyLock::new(Mutex::default);
 
 /// How often any of them has.
 static WOKEN: AtomicU64 = AtomicU64::new(0);
@@ -40,16 +41,9 @@ pub(super) fn watch(builder: &mut Builder) {
     }
     builder.on_thread_unpark(|| {
         let turn = WOKEN.fetch_add(1, Ordering::Relaxed);
-        BUSY.lock()
-            .get_or_insert_default()
-            .insert(this_thread(), turn);
+        BUSY.lock().insert(this_thread(), turn);
     });
-    builder.on_thread_park(|| {
-        BUSY.lock().get_or_insert_default().remove(&this_thread());
-    });
-    builder.on_thread_stop(|| {
-        BUSY.lock().get_or_insert_default().remove(&this_thread());
-    });
+    builder.on_thread_park(leave).on_thread_stop(leave);
     let started = std::thread::Builder::new().name("watchdog".to_owned());
     if let Err(error) = started.spawn(look_on) {
         tracing::debug!(%error, "nobody watches the runtime's threads");
@@ -58,9 +52,7 @@ pub(super) fn watch(builder: &mut Builder) {
 
 /// The runtime does without this thread for now.
 pub(super) fn leave() {
-    if let Some(busy) = BUSY.lock().as_mut() {
-        busy.remove(&this_thread());
-    }
+    BUSY.lock().remove(&this_thread());
 }
 
 /// A thread that was asleep when last looked at.
@@ -75,7 +67,7 @@ fn look_on() {
     let mut asleep: HashMap<i32, Asleep> = HashMap::new();
     loop {
         std::thread::sleep(LOOK);
-        let now = BUSY.lock().clone().unwrap_or_default();
+        let now = BUSY.lock().clone();
         asleep.retain(|thread, _| now.contains_key(thread));
         for (thread, turn) in now {
             let Some(switches) = sleeping(thread) else {
