@@ -152,14 +152,12 @@ fn session(error: &SessionError) -> Option<Command> {
 /// What a session needs that does not work, or not as it did; the same as where
 /// that is an error.
 pub(super) fn of_session(asked: &Session) -> Option<Command> {
-    match asked.check() {
-        Err(error) => session(&error),
-        Ok(()) => match asked.unread_key() {
-            Some(unread) => Some(unread.remedy),
-            None if asked.is_key_forgotten() => Some(new_key(asked.catalog())),
-            None => None,
-        },
+    if let Err(error) = asked.check() {
+        return session(&error);
     }
+    let unread = asked.unread_key().map(|unread| unread.remedy);
+    let forgotten = || asked.is_key_forgotten().then(|| new_key(asked.catalog()));
+    unread.or_else(forgotten)
 }
 
 /// `command` is what takes the user's word for another registry.

@@ -43,16 +43,12 @@ fn own(gateway: &RegistryUrl, catalog: &CatalogUrl) -> Option<RegistryUrl> {
 impl Gateway {
     /// Where each catalog that the SDK holds a grant for is reached.
     pub fn addresses(&self) -> Result<Vec<(CatalogUrl, RegistryUrl)>, SdkFileError> {
-        let Some(gateway) = self
-            .sdk_files
-            .redirection()?
-            .map(|redirection| redirection.gateway_url)
-        else {
+        let Some(redirection) = self.sdk_files.redirection()? else {
             return Ok(Vec::new());
         };
         let mut addresses = Vec::new();
         for catalog in self.grants.registries() {
-            if let Some(own) = own(&gateway, &catalog)
+            if let Some(own) = own(&redirection.gateway_url, &catalog)
                 && self.holds_grant(&catalog, &own)?
             {
                 addresses.push((catalog, own));

@@ -77,11 +77,7 @@ impl Gateway {
             .take()
             .filter(|seen| Arc::ptr_eq(&seen.session, session));
         let is_fresh = |seen: &CachedConfig| {
-            let life = if seen.outcome.is_ok() {
-                FRESH
-            } else {
-                FAILURE_FRESH
-            };
+            let life = seen.outcome.as_ref().map_or(FAILURE_FRESH, |_| FRESH);
             seen.at.elapsed() < life
         };
         let seen = match known {

@@ -213,17 +213,13 @@ impl Gateway {
     /// That the SDK's files lead here with a grant that is good, where they
     /// should; else what keeps them from it.
     pub fn check(&self) -> Result<Option<String>, Vec<GatewayDiagnostic>> {
-        let state = match self.state() {
-            Ok(state) => state,
-            Err(error) => return Err(vec![GatewayDiagnostic::Unreadable(error)]),
-        };
+        let state = self.state();
+        let state = state.map_err(|error| vec![GatewayDiagnostic::Unreadable(error)])?;
         let Some(redirection) = state.redirection else {
-            let is_lost = self.sdk_files.has_placeholder();
-            return if is_lost {
-                Err(vec![GatewayDiagnostic::RecordLost])
-            } else {
-                Ok(None)
-            };
+            if self.sdk_files.has_placeholder() {
+                return Err(vec![GatewayDiagnostic::RecordLost]);
+            }
+            return Ok(None);
         };
         let mut diagnostics = Vec::new();
         if !state.listening && !state.drifts.contains(&Drift::Auth) {

@@ -106,10 +106,8 @@ impl Settings {
 
     /// A profile. `default` always exists.
     pub fn profile(&self, name: &ProfileName) -> Option<Arc<Profile>> {
-        match self.profiles.get(name) {
-            Some(profile) => Some(Arc::clone(profile)),
-            None => name.is_default().then(Arc::default),
-        }
+        let set = self.profiles.get(name).cloned();
+        set.or_else(|| name.is_default().then(Arc::default))
     }
 
     /// Whether somebody would ask for a profile with this catalog: one that names

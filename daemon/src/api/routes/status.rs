@@ -9,10 +9,8 @@ use crate::api::findings;
 
 pub(in crate::api) async fn show(call: Call<ReadStatus>) -> Result<Status, ApiError> {
     let app = &call.app;
-    let catalog = match &call.catalog {
-        Some(catalog) => Some(app.catalog(Some(catalog))?),
-        None => None,
-    };
+    let asked = call.catalog.as_deref();
+    let catalog = asked.map(|asked| app.catalog(Some(asked))).transpose()?;
     if let Some(catalog) = &catalog {
         app.sessions.session(catalog);
     }

@@ -121,12 +121,7 @@ impl WebLogins {
     pub(super) async fn wait(&self, id: &str) -> Result<Option<Answer>, ApiError> {
         let attempt = self.0.lock().get(id).map(Arc::clone);
         let attempt = attempt.ok_or(ApiError::NoSuchLogin)?;
-        let outcome = attempt.outcome_within(POLL).await;
-        match outcome {
-            None => Ok(None),
-            Some(Ok(session)) => Ok(Some(session)),
-            Some(Err(error)) => Err(error.into()),
-        }
+        Ok(attempt.outcome_within(POLL).await.transpose()?)
     }
 }
 
@@ -210,15 +205,12 @@ impl Attempt {
 
     /// The stack's answer, brought by the browser.
     async fn answer(&self, code: Result<Secret, SessionError>) -> Result<Answer, ApiError> {
-        let outcome = match code {
-            Ok(code) => self.login.redeem(code).await,
-            Err(refused) => Err(refused),
-        };
         let session = self.login.session();
-        let outcome = match outcome {
-            Ok(outcome) => Ok(welcome(&self.app, session, outcome).await),
-            Err(error) => Err(error),
+        let outcome = async {
+            let outcome = self.login.redeem(code?).await?;
+            Ok(welcome(&self.app, session, outcome).await)
         };
+        let outcome: Result<Answer, SessionError> = outcome.await;
         let told = outcome.clone().map_err(ApiError::from);
         let result = told.as_ref().map(drop);
         let peer = self.peer.as_ref();
