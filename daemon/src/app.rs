@@ -150,9 +150,9 @@ impl App {
         let stack = Arc::new(stack);
         let (tasks, events) = (TaskTracker::new(), SessionEvents::default());
         let store = token_store::open(config.token_store, &config.state_dir).await?;
-        let grants = Grants::with_state_dir(&config.state_dir, Arc::clone(&clock));
-        let grants = grants.announcing(events.changes.clone());
-        let grants = Arc::new(grants.with_token_files_beside(&socket));
+        let changes = events.changes.clone();
+        let grants = Grants::new(&config.state_dir, &socket, Arc::clone(&clock), changes);
+        let grants = Arc::new(grants);
         let listening = Arc::clone(&grants);
         let dependencies = Dependencies {
             stack: Arc::clone(&stack),

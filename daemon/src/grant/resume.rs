@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::lifetime::{ExpiryTimer, PERSISTENT_SECONDS};
-use super::persistent::{Persistent, PersistentFile};
+use super::persistent::Persistent;
 use super::store::{Endpoint, Grant, Grants, Saving, State};
 use super::{Kind, Right};
 use crate::files;
@@ -16,8 +16,7 @@ impl Grants {
     /// Takes up the kept grants; answers whether there are any. Must be called
     /// inside a tokio runtime.
     pub fn resume(self: &Arc<Self>) -> bool {
-        let Some(file) = &self.file else { return false };
-        let kept = file.load().unwrap_or_else(|error| {
+        let kept = self.file.load().unwrap_or_else(|error| {
             tracing::warn!("cannot read the grants: {}", files::words(&error));
             Persistent::default()
         });
@@ -78,7 +77,7 @@ impl Grants {
 
     /// Notices what another daemon took back of a kept grant.
     pub(super) fn follow_file(&self, state: &mut State) {
-        let stamp = self.file.as_ref().and_then(PersistentFile::stamp);
+        let stamp = self.file.stamp();
         if stamp.is_none() || stamp == state.seen {
             return;
         }
@@ -91,19 +90,17 @@ impl Grants {
     /// Lets go of kept grants, or of their right to make API keys, where another
     /// daemon has taken that back.
     pub(super) fn drop_revoked(&self, state: &mut State) -> io::Result<()> {
-        if let Some(file) = &self.file {
-            let kept = file.load()?.grants;
-            state.grants.retain(|id, grant| {
-                if grant.saving == Saving::Unsaved {
-                    return true;
-                }
-                let Some(kept) = kept.iter().find(|kept| kept.id == *id) else {
-                    return false;
-                };
-                grant.right.set_without_api_keys(kept.without_api_keys);
-                true
-            });
-        }
+        let kept = self.file.load()?.grants;
+        state.grants.retain(|id, grant| {
+            if grant.saving == Saving::Unsaved {
+                return true;
+            }
+            let Some(kept) = kept.iter().find(|kept| kept.id == *id) else {
+                return false;
+            };
+            grant.right.set_without_api_keys(kept.without_api_keys);
+            true
+        });
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::MutexGuard;
 
-use super::persistent::{Persistent, PersistentFile, PersistentGrant};
+use super::persistent::{Persistent, PersistentGrant};
 use super::store::{Grants, Saving, State};
 use crate::files;
 
@@ -25,10 +25,10 @@ impl Grants {
     }
 
     async fn update(
-        file: &PersistentFile,
+        &self,
         change: impl FnOnce(&mut Persistent) + Send + 'static,
     ) -> io::Result<()> {
-        let file = file.clone();
+        let file = self.file.clone();
         let written = tokio::task::spawn_blocking(move || file.update(change)).await;
         written.unwrap_or_else(|_| Err(io::Error::other("the write was given up")))
     }
@@ -45,9 +45,6 @@ impl Grants {
         ids: &[String],
         and: impl FnOnce(&mut Persistent) + Send + 'static,
     ) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
         let (port, changed, unrevoked) = {
             let state = self.state.lock();
             (state.port, state.to_be_kept(ids), state.unrevoked.clone())
@@ -66,20 +63,17 @@ impl Grants {
             kept.grants.extend(changed);
             and(kept);
         };
-        Self::update(file, change).await
+        self.update(change).await
     }
 
     /// Writes down whether API keys are kept back from grants: from these, and
     /// from those that another daemon has given.
     pub(super) async fn save_right(&self, ids: &[String], keep_back: bool) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
         let is_as_written = |kept: Persistent| {
             let mut kept = kept.grants.iter();
             kept.all(|kept| kept.without_api_keys == keep_back)
         };
-        if ids.is_empty() && file.load().is_ok_and(is_as_written) {
+        if ids.is_empty() && self.file.load().is_ok_and(is_as_written) {
             return Ok(());
         }
         let _turn = self.turn().await?;
@@ -124,26 +118,18 @@ impl Grants {
     }
 
     async fn try_remove_saved(&self, id: &str) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
         let _turn = self.turn().await?;
         let revoked = id.to_owned();
-        Self::update(file, move |kept| {
-            kept.grants.retain(|kept| kept.id != revoked);
-        })
-        .await?;
+        self.update(move |kept| kept.grants.retain(|kept| kept.id != revoked))
+            .await?;
         self.state.lock().unrevoked.remove(id);
         Ok(())
     }
 
     /// Strikes all of them.
     pub(super) async fn remove_all_saved(&self) -> io::Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
         let _turn = self.turn().await?;
-        Self::update(file, |kept| *kept = Persistent::default()).await?;
+        self.update(|kept| *kept = Persistent::default()).await?;
         self.state.lock().unrevoked.clear();
         Ok(())
     }

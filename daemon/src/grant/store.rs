@@ -44,8 +44,8 @@ impl Endpoint {
 /// The store.
 pub struct Grants {
     pub(super) clock: SharedClock,
-    pub(super) file: Option<PersistentFile>,
-    token_files: Option<TokenFiles>,
+    pub(super) file: PersistentFile,
+    token_files: TokenFiles,
     pub(super) changes: Changes,
     /// One change of the file at a time.
     pub(super) changing: tokio::sync::Mutex<()>,
@@ -96,32 +96,17 @@ pub(super) enum Saving {
 }
 
 impl Grants {
-    /// None yet, and none outlives the daemon.
-    pub fn new(clock: SharedClock) -> Self {
+    /// Those kept in a state directory; [`Self::resume`] takes them up. Tokens of
+    /// grants that live with a process are in files beside `socket`. Every grant
+    /// that is made or ends is told of by `changes`.
+    pub fn new(state_dir: &Path, socket: &Path, clock: SharedClock, changes: Changes) -> Self {
         Self {
             clock,
-            file: None,
-            token_files: None,
-            changes: Changes::default(),
+            file: PersistentFile::in_dir(state_dir),
+            token_files: TokenFiles::beside(socket),
+            changes,
             changing: tokio::sync::Mutex::default(),
             state: Mutex::default(),
-        }
-    }
-
-    /// Those kept in a state directory. [`Self::resume`] takes them up.
-    pub fn with_state_dir(dir: &Path, clock: SharedClock) -> Self {
-        Self {
-            file: Some(PersistentFile::in_dir(dir)),
-            ..Self::new(clock)
-        }
-    }
-
-    /// Has tokens of grants that live with a process in files beside `socket`.
-    #[must_use]
-    pub fn with_token_files_beside(self, socket: &Path) -> Self {
-        Self {
-            token_files: Some(TokenFiles::beside(socket)),
-            ..self
         }
     }
 
@@ -146,12 +131,8 @@ impl Grants {
             Life::While(holder) => (PROCESS_BOUND_SECONDS, Some(holder), false),
             Life::Persistent => (PERSISTENT_SECONDS, None, true),
         };
-        let token_file = match &self.token_files {
-            Some(files) if holder.is_some() => {
-                Some(files.write(&token).map_err(GrantError::NoTokenFile)?)
-            }
-            _ => None,
-        };
+        let token_file = holder.as_ref().map(|_| self.token_files.write(&token));
+        let token_file = token_file.transpose().map_err(GrantError::NoTokenFile)?;
         let token_path = token_file.as_ref().map(|file| file.to_path_buf());
         let kind = right.kind();
         let turn = if is_persistent {

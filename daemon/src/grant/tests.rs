@@ -1,4 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -8,21 +9,30 @@ use tokio_util::sync::CancellationToken;
 use quilt_proto::{ProfileName, Timestamp};
 
 use super::*;
-use crate::clock::Clock;
+use crate::changes::Changes;
 use crate::clock::manual::ManualClock;
+use crate::clock::{Clock, SharedClock};
 
 struct Bench {
     grants: Arc<Grants>,
     clock: Arc<ManualClock>,
     stop: CancellationToken,
+    _dir: tempfile::TempDir,
+}
+
+fn kept_in(dir: &Path, clock: SharedClock) -> Arc<Grants> {
+    let socket = dir.join("quiltd.sock");
+    Arc::new(Grants::new(dir, &socket, clock, Changes::default()))
 }
 
 impl Bench {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::at(1_000_000));
+        let dir = tempfile::TempDir::new().unwrap();
         Self {
-            grants: Arc::new(Grants::new(Arc::clone(&clock) as _)),
+            grants: kept_in(dir.path(), Arc::clone(&clock) as _),
             clock,
+            _dir: dir,
             stop: CancellationToken::new(),
         }
     }
@@ -126,7 +136,7 @@ async fn a_grant_of_a_process_lives_exactly_as_long() {
 async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let start = || kept_in(dir.path(), Arc::clone(&clock) as _);
     let right = registry_right();
     let at = |port| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -179,7 +189,7 @@ async fn a_kept_grant_survives_restarts_and_lives_by_being_used() {
 async fn what_was_taken_back_and_not_written_down_is_tried_again() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let grants = Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let grants = kept_in(dir.path(), Arc::clone(&clock) as _);
     let at = |_| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
         Ok(Endpoint::new(address, CancellationToken::new()))
@@ -200,7 +210,7 @@ async fn what_was_taken_back_and_not_written_down_is_tried_again() {
 }
 
 /// Until when the first grant that is written down is good.
-fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
+fn kept_until(dir: &Path) -> Option<Timestamp> {
     let kept = persistent::PersistentFile::in_dir(dir).load().unwrap();
     kept.grants.first().map(|grant| grant.expires_at)
 }
@@ -209,7 +219,7 @@ fn kept_until(dir: &std::path::Path) -> Option<Timestamp> {
 async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let start = || kept_in(dir.path(), Arc::clone(&clock) as _);
     let right = registry_right();
     let at = |_| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
@@ -263,7 +273,7 @@ async fn a_clock_that_is_wrong_for_a_while_ends_nothing() {
 async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let grants = Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let grants = kept_in(dir.path(), Arc::clone(&clock) as _);
     let right = || Right::Registry {
         catalog: "https://demo.quilt.example".parse().unwrap(),
         without_api_keys: false,
@@ -300,7 +310,7 @@ async fn a_held_lock_is_not_waited_for_without_end_and_keeps_nobody_waiting() {
 async fn a_grant_that_is_being_written_down_is_not_taken_for_one_that_was_taken_back() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let start = || Arc::new(Grants::with_state_dir(dir.path(), Arc::clone(&clock) as _));
+    let start = || kept_in(dir.path(), Arc::clone(&clock) as _);
     let grants = start();
     let at = |_| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
@@ -334,7 +344,7 @@ async fn a_grant_that_is_being_written_down_is_not_taken_for_one_that_was_taken_
 async fn a_file_that_is_gone_takes_all_that_was_in_it_along() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
-    let grants = Arc::new(Grants::with_state_dir(dir.path(), clock as _));
+    let grants = kept_in(dir.path(), clock as _);
     let at = |_| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
         Ok(Endpoint::new(address, CancellationToken::new()))
@@ -356,7 +366,7 @@ async fn api_keys_are_kept_back_at_once_and_for_good() {
     let dir = tempfile::TempDir::new().unwrap();
     let clock = Arc::new(ManualClock::at(1_000_000));
     let state = dir.path().join("state");
-    let start = || Arc::new(Grants::with_state_dir(&state, Arc::clone(&clock) as _));
+    let start = || kept_in(&state, Arc::clone(&clock) as _);
     let right = registry_right();
     let at = |port| {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -3,16 +3,8 @@
 use quilt_proto::{CatalogUrl, ProfileName};
 
 use super::Grants;
-use crate::changes::Changes;
 
 impl Grants {
-    /// Tells of every grant that is made or ends.
-    #[must_use]
-    pub fn announcing(mut self, changes: Changes) -> Self {
-        self.changes = changes;
-        self
-    }
-
     /// Whether a program may come for these credentials any time.
     pub fn uses(&self, catalog: &CatalogUrl, profile: &ProfileName) -> bool {
         let now = self.clock.now();
