@@ -77,9 +77,7 @@ pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
         tokio::spawn(listen::watch(watched, again, app.shutdown.clone()));
     }
     let meter = app.metrics.connections.of("control");
-    let control = PeerListener::new(first)?
-        .and_on(also)?
-        .and_later_on(arrivals);
+    let control = PeerListener::new(first, also, arrivals)?;
     let app = Arc::new(app);
     let router = api::router(Arc::clone(&app));
     let router = api::metered(router, &app, BrowserGuard::of_control());

@@ -113,33 +113,20 @@ impl Listening {
 }
 
 impl PeerListener {
-    /// Accepts on `socket` from the daemon's own effective user. Needs a tokio
+    /// Accepts on `socket`, on another one where there is any, and on every one
+    /// that arrives later, from the daemon's own effective user. Needs a tokio
     /// runtime.
-    pub fn new(socket: ControlSocket) -> io::Result<Self> {
-        Self::serving(socket, geteuid().as_raw())
-    }
-
-    /// The same, and on another socket, too.
-    pub fn and_on(mut self, socket: Option<ControlSocket>) -> io::Result<Self> {
-        let also = socket
-            .map(|socket| Listening::on(socket, None))
-            .transpose()?;
-        self.listening.extend(also);
-        Ok(self)
-    }
-
-    /// The same, and on every socket that arrives later.
-    #[must_use]
-    pub fn and_later_on(self, again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>) -> Self {
-        let again = Some(again);
-        Self { again, ..self }
-    }
-
-    fn serving(socket: ControlSocket, uid: u32) -> io::Result<Self> {
+    pub fn new(
+        socket: ControlSocket,
+        also: Option<ControlSocket>,
+        again: mpsc::UnboundedReceiver<(ControlSocket, SocketLock)>,
+    ) -> io::Result<Self> {
+        let sockets = [socket].into_iter().chain(also);
+        let listening = sockets.map(|socket| Listening::on(socket, None));
         Ok(Self {
-            listening: vec![Listening::on(socket, None)?],
-            again: None,
-            uid,
+            listening: listening.collect::<io::Result<_>>()?,
+            again: Some(again),
+            uid: geteuid().as_raw(),
         })
     }
 

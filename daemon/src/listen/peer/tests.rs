@@ -8,7 +8,9 @@ fn listener(uid: u32) -> (tempfile::TempDir, std::path::PathBuf, PeerListener) {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("quilt/quiltd.sock");
     let (socket, _lock) = super::super::unix::bind(&path).unwrap();
-    let listener = PeerListener::serving(socket, uid).unwrap();
+    let (_, later) = mpsc::unbounded_channel();
+    let listener = PeerListener::new(socket, None, later).unwrap();
+    let listener = PeerListener { uid, ..listener };
     (root, path, listener)
 }
 
