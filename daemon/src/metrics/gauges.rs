@@ -11,9 +11,6 @@ use url::Url;
 
 use super::{Labels, PREFIX};
 
-/// Names of labels, and what a catalog or profile is called.
-type NamedLabels<const N: usize> = [(&'static str, String); N];
-
 pub(super) fn registry(status: &Status, audit_dropped: u64, now: Timestamp) -> Registry {
     let mut registry = Registry::with_prefix(PREFIX);
     expiries(&mut registry, status, now);
@@ -38,9 +35,9 @@ pub(super) fn registry(status: &Status, audit_dropped: u64, now: Timestamp) -> R
 /// Seconds are counted here and not left to the reader, whose clock may be
 /// another. What has expired is negative.
 fn expiries(registry: &mut Registry, status: &Status, now: Timestamp) {
-    let tokens = Family::<NamedLabels<1>, Gauge>::default();
-    let keys = Family::<NamedLabels<1>, Gauge>::default();
-    let credentials = Family::<NamedLabels<2>, Gauge>::default();
+    let tokens = Family::<Labels<1, String>, Gauge>::default();
+    let keys = Family::<Labels<1, String>, Gauge>::default();
+    let credentials = Family::<Labels<2, String>, Gauge>::default();
     for of in &status.catalogs {
         let catalog = host(&of.catalog_url);
         let session = [("catalog", catalog.clone())];

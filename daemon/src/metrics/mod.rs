@@ -32,8 +32,8 @@ pub use self::vended::{Vended, Via};
 /// What every name begins with, but for those that Prometheus itself defines.
 const PREFIX: &str = "quiltd";
 
-/// Names of labels, and what they are: all of fixed sets.
-type Labels<const N: usize> = [(&'static str, &'static str); N];
+/// Names of labels, and what they are.
+type Labels<const N: usize, V = &'static str> = [(&'static str, V); N];
 
 /// Every meter, and the text they make together.
 #[derive(Debug)]

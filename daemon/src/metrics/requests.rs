@@ -1,12 +1,14 @@
 //! Requests to the API.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use super::Labels;
 
 /// The label that everything outside a fixed set shares: whoever names ever
 /// new paths or methods shall not fill the memory.
@@ -21,25 +23,12 @@ const BUCKETS: [f64; 10] = [
     0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0,
 ];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    route: String,
-    method: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabels {
-    route: String,
-    method: &'static str,
-    status: &'static str,
-}
-
-type Durations = Family<RequestLabels, Histogram, fn() -> Histogram>;
+type Durations = Family<Labels<2, Cow<'static, str>>, Histogram, fn() -> Histogram>;
 
 /// Requests by route, method and class of status, and how long they took.
 #[derive(Debug)]
 pub struct Requests {
-    answered: Family<AnswerLabels, Counter>,
+    answered: Family<Labels<3, Cow<'static, str>>, Counter>,
     durations: Durations,
 }
 
@@ -78,16 +67,12 @@ impl Requests {
     }
 
     fn record(&self, route: String, method: &'static str, status: &'static str, took: Duration) {
-        let asked = RequestLabels { route, method };
+        let asked = [("route", route.into()), ("method", method.into())];
         let durations = self.durations.get_or_create(&asked);
         durations.observe(took.as_secs_f64());
         drop(durations);
-        let RequestLabels { route, method } = asked;
-        let answered = AnswerLabels {
-            route,
-            method,
-            status,
-        };
+        let [route, method] = asked;
+        let answered = [route, method, ("status", status.into())];
         self.answered.get_or_create(&answered).inc();
     }
 }

@@ -8,8 +8,7 @@ use prometheus_client::registry::Registry;
 use quilt_proto::ErrorCode;
 use quilt_proto::wire::AuditEntry;
 
-/// Names of labels, and what they are.
-type Labels = [(&'static str, Cow<'static, str>); 2];
+use super::Labels;
 
 /// The way credentials were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub enum Via {
 }
 
 impl Via {
-    fn labels(self, outcome: Cow<'static, str>) -> Labels {
+    fn labels(self, outcome: Cow<'static, str>) -> Labels<2, Cow<'static, str>> {
         let via = match self {
             Self::Socket => "socket",
             Self::Grant => "grant",
@@ -32,7 +31,7 @@ impl Via {
 
 /// Requests for AWS credentials by their outcome.
 #[derive(Debug)]
-pub struct Vended(Family<Labels, Counter>);
+pub struct Vended(Family<Labels<2, Cow<'static, str>>, Counter>);
 
 impl Vended {
     pub(super) fn register(registry: &mut Registry) -> Self {
