@@ -142,13 +142,12 @@ pub enum Diagnostic {
 impl Diagnostic {
     /// The same, where credentials that are held carry programs over it.
     pub(super) fn while_credentials_last(self, seconds: i64) -> Self {
-        let is_away = match &self {
-            Self::Unreachable { .. } | Self::Slow(_) => true,
-            Self::Session(SessionError::Stack(error)) => {
-                matches!(error, StackError::Unreachable { .. })
-            }
-            _ => false,
-        };
+        let is_away = matches!(
+            &self,
+            Self::Unreachable { .. }
+                | Self::Slow(_)
+                | Self::Session(SessionError::Stack(StackError::Unreachable { .. }))
+        );
         if is_away {
             let what = Box::new(self);
             Self::Meanwhile { what, seconds }

@@ -316,17 +316,13 @@ fn object(error: &ObjectError) -> Problem {
 }
 
 fn aws(error: &AwsError, detail: String) -> Problem {
-    let (status, code) = match error {
-        AwsError::Unreachable { .. } | AwsError::Odd { .. } => (503, ErrorCode::AwsUnreachable),
-        AwsError::Refused { .. } => (403, ErrorCode::AwsRefused),
-        AwsError::Invalid { .. } => (502, ErrorCode::AwsInvalid),
-    };
-    let network = match error {
-        AwsError::Unreachable { failure, .. } => Some(failure.kind()),
-        _ => None,
-    };
-    Problem {
-        network,
-        ..Problem::new(status, code, detail)
+    match error {
+        AwsError::Unreachable { failure, .. } => Problem {
+            network: Some(failure.kind()),
+            ..Problem::new(503, ErrorCode::AwsUnreachable, detail)
+        },
+        AwsError::Odd { .. } => Problem::new(503, ErrorCode::AwsUnreachable, detail),
+        AwsError::Refused { .. } => Problem::new(403, ErrorCode::AwsRefused, detail),
+        AwsError::Invalid { .. } => Problem::new(502, ErrorCode::AwsInvalid, detail),
     }
 }

@@ -52,10 +52,7 @@ pub(super) fn find_caller(loopback: &LoopbackState, request: &Parts) -> Option<C
 impl Caller {
     /// Whether API keys are kept back, by the grant or as the user said.
     pub(super) fn without_api_keys(&self, app: &App) -> bool {
-        let by_grant = match self {
-            Self::Grant(opened) => opened.right.without_api_keys(),
-            Self::Key(_) => false,
-        };
+        let by_grant = matches!(self, Self::Grant(opened) if opened.right.without_api_keys());
         by_grant || app.gateway.keeps_back_api_keys()
     }
 
