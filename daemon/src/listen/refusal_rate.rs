@@ -16,13 +16,6 @@ impl RateLimit {
     const BURST: f64 = 20.0;
     const PER_SECOND: f64 = 2.0;
 
-    /// A whole burst is left.
-    pub fn new() -> Self {
-        Self {
-            state: Mutex::new((Self::BURST, Instant::now())),
-        }
-    }
-
     /// Takes a token; answers whether there was one.
     pub fn allow(&self) -> bool {
         let now = Instant::now();
@@ -36,8 +29,11 @@ impl RateLimit {
 }
 
 impl Default for RateLimit {
+    /// A whole burst is left.
     fn default() -> Self {
-        Self::new()
+        Self {
+            state: Mutex::new((Self::BURST, Instant::now())),
+        }
     }
 }
 
@@ -47,7 +43,7 @@ mod tests {
 
     #[test]
     fn refusals_beyond_a_burst_are_throttled() {
-        let rate_limit = RateLimit::new();
+        let rate_limit = RateLimit::default();
         let allowed = (0..100).filter(|_| rate_limit.allow()).count();
         assert!((20..25).contains(&allowed), "{allowed}");
     }

@@ -59,7 +59,7 @@ fn open(
     let (listener, address) = LoopbackListener::bind(port, UnknownOwner::Serve)?;
     let meter = app.metrics.connections.of(name);
     let stop = app.shutdown.child_token();
-    let rate_limit = Arc::new(RateLimit::new());
+    let rate_limit = Arc::<RateLimit>::default();
     let words = words(&rate_limit);
     let refused = Arc::clone(&words.refused);
     let loopback = LoopbackState {
