@@ -130,8 +130,6 @@ pub enum Diagnostic {
     /// The settings are not in force, or not as they are written.
     #[error("{problem}")]
     Settings {
-        /// The file.
-        path: PathBuf,
         /// What is wrong with it.
         problem: String,
         /// Whether the file is in force all the same.

@@ -5,11 +5,7 @@ use crate::settings::SettingsFile;
 
 /// What is wrong with `quiltd.toml`.
 pub fn check(settings: &SettingsFile) -> Vec<Diagnostic> {
-    let diagnostic = |problem, is_active| Diagnostic::Settings {
-        path: settings.path().to_owned(),
-        problem,
-        is_active,
-    };
+    let diagnostic = |problem, is_active| Diagnostic::Settings { problem, is_active };
     // One that is distrusted is told of as a file, with what mends that.
     let broken = settings.problem().filter(|_| settings.remedy().is_none());
     let broken = broken.map(|problem| diagnostic(problem, false));

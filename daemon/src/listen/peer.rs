@@ -24,8 +24,6 @@ const BACKLOG: i32 = 1024;
 pub struct Peer {
     /// Its effective user.
     pub uid: u32,
-    /// Its effective group.
-    pub gid: u32,
     /// Its process, where the system tells. It may have ended since, and its
     /// number may be another's: good for the audit log and for sharing slots,
     /// not for whom to serve.
@@ -40,7 +38,6 @@ impl Peer {
         let credentials = stream.peer_cred()?;
         Ok(Self {
             uid: credentials.uid(),
-            gid: credentials.gid(),
             requested_by: Arc::default(),
             // 0 is a process outside our pid namespace.
             pid: credentials

@@ -18,7 +18,6 @@ fn listener(uid: u32) -> (tempfile::TempDir, std::path::PathBuf, PeerListener) {
 fn only_the_daemons_own_user_is_served() {
     let peer = |uid| Peer {
         uid,
-        gid: 1000,
         pid: None,
         requested_by: Arc::default(),
     };
