@@ -58,17 +58,10 @@ use listen::{BrowserGuard, ControlSockets, ErrorResponders, Limits, PeerListener
 /// The daemon's version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The sockets to serve, bound before anything starts.
-#[derive(Debug)]
-pub struct Listeners {
-    /// The JSON API.
-    pub control: ControlSockets,
-}
-
-/// Serves until the app is shut down, then lets requests and token rotations
-/// under way end.
-pub async fn run(app: App, listeners: Listeners) -> std::io::Result<()> {
-    let ControlSockets { first, also, .. } = listeners.control;
+/// Serves on `control` until the app is shut down, then lets requests and token
+/// rotations under way end.
+pub async fn run(app: App, control: ControlSockets) -> std::io::Result<()> {
+    let ControlSockets { first, also, .. } = control;
     let (again, arrivals) = mpsc::unbounded_channel();
     // One that was handed over is somebody else's to keep.
     if let Some(watched) = first.watch() {

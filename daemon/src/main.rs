@@ -23,9 +23,7 @@ use quiltd::listen::{ControlSocket, ControlSockets};
 use quiltd::log::RepeatFilter;
 use quiltd::state_dir_lock::{InstanceError, InstanceLock};
 use quiltd::token_store::{StoreChoice, StoreError};
-use quiltd::{
-    Listeners, api, blocked_threads, hardening, listen, memory_release, raw, state_dir_lock,
-};
+use quiltd::{api, blocked_threads, hardening, listen, memory_release, raw, state_dir_lock};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -226,7 +224,7 @@ fn serve(
         if let Some(kept) = kept {
             kept.say();
         }
-        quiltd::run(app, Listeners { control }).await?;
+        quiltd::run(app, control).await?;
         anyhow::Ok(if again.load(Ordering::Relaxed) {
             ExitCode::from(AGAIN)
         } else {
