@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, ValueEnum};
 use quilt_proto::Command;
 use quiltd::token_store::StoreChoice;
 use tracing_subscriber::filter::Targets;
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     pub(crate) config: Option<PathBuf>,
     /// Keep refresh tokens here
     #[arg(long, value_enum, default_value = "auto")]
-    pub(crate) token_store: TokenStoreArg,
+    pub(crate) token_store: StoreChoice,
     /// Read an API key from this open file descriptor and use it
     #[arg(long, value_name = "N")]
     pub(crate) api_key_fd: Option<u32>,
@@ -88,30 +88,6 @@ pub(crate) fn keeping_options(hint: Command, given: &[OsString]) -> Command {
         }
     }
     kept
-}
-
-/// `--token-store`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum TokenStoreArg {
-    /// The keyring where it answers, else the file
-    Auto,
-    /// The operating system's keyring
-    Keyring,
-    /// A file in the state directory
-    File,
-    /// Nowhere: a restart needs a new login
-    Memory,
-}
-
-impl From<TokenStoreArg> for StoreChoice {
-    fn from(arg: TokenStoreArg) -> Self {
-        match arg {
-            TokenStoreArg::Auto => Self::Auto,
-            TokenStoreArg::Keyring => Self::Keyring,
-            TokenStoreArg::File => Self::File,
-            TokenStoreArg::Memory => Self::Memory,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -162,7 +162,7 @@ fn serve(
         Some(path) => Places::only(path),
         None => Places::own()?,
     };
-    let config = Config::resolve(args.config, args.token_store.into())?;
+    let config = Config::resolve(args.config, args.token_store)?;
     quilt_trust::settings_at(&config.settings);
     // Nothing is made or believed in a directory that others own or may change.
     check_state_dir(&config.state_dir)?;

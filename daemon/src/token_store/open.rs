@@ -19,17 +19,17 @@ const AUTO_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long `keyring` waits at first: the user may have to unlock it.
 const KEYRING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The value of `--token-store`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The value of `--token-store`; what is said of each stands in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum StoreChoice {
-    /// The keyring when it answers, else the file.
+    /// The keyring where it answers, else the file
     #[default]
     Auto,
-    /// The OS keyring.
+    /// The operating system's keyring
     Keyring,
-    /// A 0600 file.
+    /// A file in the state directory
     File,
-    /// Nothing survives the process.
+    /// Nowhere: a restart needs a new login
     Memory,
 }
 
