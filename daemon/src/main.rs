@@ -206,13 +206,10 @@ fn serve(
             )?;
         }
         app.take_startup_keys();
-        let kept = match before {
-            Some((keys, kept)) => {
-                app.take_over(keys, kept.giver()).await;
-                Some(kept)
-            }
-            None => None,
-        };
+        let (keys, kept) = before.unzip();
+        if let (Some(keys), Some(kept)) = (keys, &kept) {
+            app.take_over(keys, kept.giver()).await;
+        }
         let (stopping, activity) = (app.shutdown.clone(), app.metrics.connections.activity());
         let activity = Arc::clone(activity);
         tokio::spawn(async move {
