@@ -28,7 +28,6 @@ use tokio::time::Instant;
 pub use self::diagnostic::Diagnostic;
 pub use self::local_checks::known;
 pub use self::network::check as network;
-pub use self::settings::check as settings;
 use crate::clock::SharedClock;
 use crate::credential::Vault;
 use crate::files::FileError;

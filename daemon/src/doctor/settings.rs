@@ -4,7 +4,7 @@ use super::Diagnostic;
 use crate::settings::SettingsFile;
 
 /// What is wrong with `quiltd.toml`.
-pub fn check(settings: &SettingsFile) -> Vec<Diagnostic> {
+pub(super) fn check(settings: &SettingsFile) -> Vec<Diagnostic> {
     let diagnostic = |problem, is_active| Diagnostic::Settings { problem, is_active };
     // One that is distrusted is told of as a file, with what mends that.
     let broken = settings.problem().filter(|_| settings.remedy().is_none());
