@@ -185,7 +185,7 @@ impl SettingsFile {
             .read_to_end(&mut bytes)
             .map_err(|error| SettingsError::File(format!("cannot be read: {error}")))?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(not_settings());
+            return Err(SettingsError::File("is not a settings file".to_owned()));
         }
         let text = str::from_utf8(&bytes).map_err(|error| SettingsError::Line {
             line: super::error::line(&bytes[..error.valid_up_to()]),
@@ -193,8 +193,4 @@ impl SettingsFile {
         })?;
         Ok((Settings::parse(text)?, text.to_owned()))
     }
-}
-
-fn not_settings() -> SettingsError {
-    SettingsError::File("is not a settings file".to_owned())
 }

@@ -106,11 +106,6 @@ pub(in crate::api) fn accept(
         .option("--accept-registry", host)
 }
 
-/// The one that begins nothing.
-pub(in crate::api) fn accept_alone(catalog: &CatalogUrl, host: &RegistryHost) -> Command {
-    accept("quiltctl config".into(), catalog, host)
-}
-
 /// Shows whether a catalog answers.
 pub(in crate::api) fn ask(catalog: &CatalogUrl) -> Command {
     Command::of(quilt_network::HEAD).operand(catalog.join("/config.json"))
@@ -138,7 +133,9 @@ pub(in crate::api) fn key(notice: &KeyDiagnostic) -> Command {
                 .option("--catalog", catalog)
         }
         KeyDiagnostic::Forgotten { catalog } => new_key(catalog),
-        KeyDiagnostic::UntrustedRegistry { catalog, named, .. } => accept_alone(catalog, named),
+        KeyDiagnostic::UntrustedRegistry { catalog, named, .. } => {
+            accept("quiltctl config".into(), catalog, named)
+        }
         KeyDiagnostic::Unfinished { id, catalog, .. } => Command::of("quiltctl api-keys revoke")
             .operand(id)
             .option("--catalog", catalog),
