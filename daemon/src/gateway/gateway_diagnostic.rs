@@ -27,15 +27,12 @@ pub enum GatewayDiagnostic {
 impl GatewayDiagnostic {
     /// Whether it comes of one of these files, which are told of by themselves.
     pub fn is_about(&self, files: &[Distrust]) -> bool {
-        let Self::Unreadable(GatewayError::Files(error)) = self else {
-            return false;
-        };
-        match error {
-            SdkFileError::File(FileError::Distrusted(file))
-            | SdkFileError::Config(ConfigError::File(FileError::Distrusted(file))) => {
-                files.contains(file)
-            }
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Unreadable(GatewayError::Files(
+                SdkFileError::File(FileError::Distrusted(file))
+                    | SdkFileError::Config(ConfigError::File(FileError::Distrusted(file)))
+            )) if files.contains(file)
+        )
     }
 }
