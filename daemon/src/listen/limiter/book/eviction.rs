@@ -76,7 +76,8 @@ impl Book {
         if self.leaving >= descriptor_budget::leeway(self.slots) {
             return None;
         }
-        let eviction = self.quiet(|_| true)?;
+        let (id, why) = (self.quiet(|_| true)?, Why::Quiet);
+        let eviction = Eviction { id, why };
         self.evict(eviction);
         Some(eviction)
     }
@@ -95,11 +96,14 @@ impl Book {
         // Whose connection shows no grant waits for others like it to fall quiet.
         let is_stranger = *origin == Origin::Unknown && search.pressure == Pressure::None;
         let is_above = |entry: &Entry| is_stranger && self.shows_grant(entry);
+        let ends = search.ends_requests;
+        let chosen = |why| move |id| Eviction { id, why };
         self.quiet(|entry| fits(entry) && !is_above(entry))
-            .or_else(|| self.excess(excess))
-            .or_else(|| self.stalled(fits, search, now))
-            .or_else(|| self.late(fits, now).filter(|_| search.ends_requests))
-            .or_else(|| self.last(fits).filter(|_| search.ends_requests))
+            .map(chosen(Why::Quiet))
+            .or_else(|| self.excess(excess).map(chosen(Why::Excess)))
+            .or_else(|| self.stalled(fits, search, now).map(chosen(Why::Stalled)))
+            .or_else(|| self.late(fits, now).filter(|_| ends).map(chosen(Why::Late)))
+            .or_else(|| self.last(fits).filter(|_| ends).map(chosen(Why::Last)))
     }
 
     /// Entries that go on and fit, those that end with their answer excepted.
@@ -119,33 +123,22 @@ impl Book {
 
     /// The oldest that asks nothing, first of all of those who showed no
     /// grant, and of whoever holds most.
-    fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+    fn quiet(&self, fits: impl Fn(&Entry) -> bool) -> Option<Id> {
         self.going_on(|entry| entry.activity == Activity::Quiet && fits(entry))
             .min_by_key(|(_, entry)| (self.shows_grant(entry), self.most(entry), entry.since))
-            .map(|(id, _)| Eviction {
-                id,
-                why: Why::Quiet,
-            })
+            .map(|(id, _)| id)
     }
 
     /// The newest request that waits because its caller has so many under way.
-    fn excess(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+    fn excess(&self, fits: impl Fn(&Entry) -> bool) -> Option<Id> {
         self.going_on(|entry| entry.activity == Activity::Waiting && fits(entry))
             .min_by_key(|(_, entry)| (self.most(entry), Reverse(entry.since)))
-            .map(|(id, _)| Eviction {
-                id,
-                why: Why::Excess,
-            })
+            .map(|(id, _)| id)
     }
 
     /// Who keeps us waiting longest, of whoever holds most. Under pressure,
     /// nothing is waited for of whoever holds half of all.
-    fn stalled(
-        &self,
-        fits: impl Fn(&Entry) -> bool,
-        search: Search,
-        now: Instant,
-    ) -> Option<Eviction> {
+    fn stalled(&self, fits: impl Fn(&Entry) -> bool, search: Search, now: Instant) -> Option<Id> {
         let timeout = |entry: &Entry| match search.pressure {
             Pressure::None => STALL,
             _ if self.holds_half(entry.origin) => Duration::ZERO,
@@ -159,10 +152,7 @@ impl Book {
         });
         stalled
             .min_by_key(|(_, entry)| (self.most(entry), entry.stalled))
-            .map(|(id, _)| Eviction {
-                id: *id,
-                why: Why::Stalled,
-            })
+            .map(|(id, _)| *id)
     }
 
     fn holds_half(&self, origin: OriginId) -> bool {
@@ -170,7 +160,7 @@ impl Book {
     }
 
     /// The request that has been under way longest, of whoever holds most.
-    fn late(&self, fits: impl Fn(&Entry) -> bool, now: Instant) -> Option<Eviction> {
+    fn late(&self, fits: impl Fn(&Entry) -> bool, now: Instant) -> Option<Id> {
         let is_late = |asked: Instant| now.saturating_duration_since(asked) >= LATE;
         let serving = self.entries.iter().filter(|(_, entry)| {
             entry.activity == Activity::Serving
@@ -181,14 +171,11 @@ impl Book {
         });
         serving
             .min_by_key(|(_, entry)| (self.most(entry), entry.asked))
-            .map(|(id, _)| Eviction {
-                id: *id,
-                why: Why::Late,
-            })
+            .map(|(id, _)| *id)
     }
 
     /// The oldest connection whose answer may be its last.
-    fn last(&self, fits: impl Fn(&Entry) -> bool) -> Option<Eviction> {
+    fn last(&self, fits: impl Fn(&Entry) -> bool) -> Option<Id> {
         let ends = |entry: &Entry| {
             entry.activity == Activity::Serving
                 && !entry.is_stream
@@ -197,7 +184,7 @@ impl Book {
         };
         self.going_on(ends)
             .min_by_key(|(id, entry)| (self.most(entry), *id))
-            .map(|(id, _)| Eviction { id, why: Why::Last })
+            .map(|(id, _)| id)
     }
 
     pub(super) fn evict(&mut self, eviction: Eviction) {
