@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use quilt_client::blocking::Client;
 use quilt_proto::locations::SERVICE_MANAGER_ENV;
 use quilt_proto::network_variables::CERTIFICATE_VARIABLES;
-use quilt_proto::{Command as Hint, Problem, instance, locations, quoted};
+use quilt_proto::{ApiKeySecret, Command as Hint, Problem, instance, locations, quoted};
 use quilt_trust::Held;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
@@ -334,10 +334,7 @@ pub(crate) fn withhold(command: &mut Command) {
     for name in ours.chain(aws_variables::all()) {
         command.env_remove(name);
     }
-    let is_secret = |value: &OsStr| {
-        let value = value.to_str().map(str::trim_start);
-        value.is_some_and(exit::may_be_secret)
-    };
+    let is_secret = |value: &OsStr| ApiKeySecret::is_within(&value.to_string_lossy());
     for (name, _) in env::vars_os().filter(|(_, value)| is_secret(value)) {
         command.env_remove(name);
     }

@@ -245,14 +245,6 @@ impl Failure {
         })
     }
 
-    /// Whether nobody was reached, so that nothing of the request was heard.
-    pub fn is_unsent(&self) -> bool {
-        matches!(
-            self,
-            Self::NameNotFound | Self::ConnectionRefused | Self::NoRoute | Self::ConnectTimeout
-        )
-    }
-
     /// The kind, as it goes over the wire.
     pub fn kind(&self) -> NetworkFailure {
         use NetworkFailure as K;

@@ -23,6 +23,12 @@ impl ApiKeySecret {
         text.starts_with(Self::PREFIX)
     }
 
+    /// Whether there is a word in a text that begins as keys do, or as bearer tokens.
+    pub fn is_within(text: &str) -> bool {
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
+        words.any(|word| Self::is_like(word) || word.starts_with("eyJ"))
+    }
+
     /// The bearer token this key is.
     pub fn secret(&self) -> &Secret {
         &self.0

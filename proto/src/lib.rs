@@ -28,6 +28,7 @@ mod runtime_directory;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
+mod secret_hash;
 mod shell_quote;
 #[cfg(unix)]
 mod socket_address;
@@ -49,6 +50,7 @@ pub use problem::Problem;
 pub use quoted::{Quoted, Reason};
 pub use registry_host::{NotAHost, RegistryHost};
 pub use secret::Secret;
+pub use secret_hash::SecretHash;
 #[cfg(unix)]
 pub use socket_address::{LONGEST as LONGEST_SOCKET_PATH, SocketAddress};
 pub use state_files::is_state_file;

@@ -289,7 +289,12 @@ async fn a_key_in_a_variable_of_any_name_reaches_no_daemon_and_nothing_that_it_r
         .unwrap();
         let settings = format!("[notify]\ncommand = ['sh', '{}']\n", script.display());
         crate::roles::set(&home, &settings);
-        let variables = [("MY_KEY", &*secret), ("MARKER", "seen")];
+        let header = format!("Authorization: Bearer '{secret}'");
+        let variables = [
+            ("MY_KEY", &*secret),
+            ("MY_HEADER", &header),
+            ("MARKER", "seen"),
+        ];
         let daemon = if starts_itself {
             Some(Daemon::start_with(&home, &["--token-store", "memory"], &variables).await)
         } else {

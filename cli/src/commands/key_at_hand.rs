@@ -4,7 +4,7 @@ use clap::Parser;
 use quilt_client::blocking::Client;
 use quilt_proto::api::FindApiKey;
 use quilt_proto::wire::ApiKeyLookup;
-use quilt_proto::{CatalogUrl, Command as Hint};
+use quilt_proto::{CatalogUrl, Command as Hint, SecretHash};
 
 use super::login::args::Args;
 use crate::context::Context;
@@ -45,24 +45,24 @@ pub(crate) fn without_word(command: &Hint, left_out: &str) -> Option<Hint> {
 /// An API key that the environment has and nobody asked for.
 #[derive(Debug)]
 pub(crate) struct KeyAtHand {
-    /// Where it has worked, as far as that is known.
+    /// Where it has worked or is in use, as far as that is known.
     known_at: Vec<CatalogUrl>,
     /// Which catalog is meant by what names none, where the user said it.
     named: Option<String>,
 }
 
 impl KeyAtHand {
-    /// The one under the guide's name. The daemon says where it has worked; where
-    /// that cannot be asked, no key is at hand.
+    /// The one under the guide's name. The daemon says where it has worked, by its
+    /// hash alone; where that cannot be asked, no key is at hand.
     pub(crate) fn of(context: &Context) -> Option<Self> {
         if !key_source::is_at_hand() {
             return None;
         }
         let known_at = match key_source::environment(key_source::VARIABLE) {
             Ok(key) => {
-                let secret = key.secret().clone();
+                let hash = SecretHash::of(key.secret());
                 let client = Client::new(context.socket().ok()?);
-                client.send(&FindApiKey(ApiKeyLookup { secret })).ok()?
+                client.send(&FindApiKey(ApiKeyLookup { hash })).ok()?
             }
             // It is said what is wrong with it when it is used.
             Err(_) => Vec::new(),

@@ -154,7 +154,7 @@ fn nothing_is_run_that_lies_in_the_current_directory_or_that_others_may_write() 
 #[test]
 fn what_others_may_change_of_the_units_is_told() {
     let home = Home::new();
-    let units = home.path().join("config/systemd/user");
+    let units = home.path().join(".config/systemd/user");
     let changes = units.join("quiltd.service.d");
     fs::create_dir_all(&changes).unwrap();
     for unit in ["quiltd.service", "quiltd.socket"] {
@@ -163,6 +163,18 @@ fn what_others_may_change_of_the_units_is_told() {
     }
     let change = changes.join("strict.conf");
     fs::write(&change, "[Service]\n").unwrap();
+    let control = home.path().join(".config/systemd/user.control");
+    let controlled = control.join("quiltd.socket.d/x.conf");
+    let data = home.path().join(".local/share/systemd/user");
+    let of_data = data.join("quiltd.service.d/x.conf");
+    let of_all = units.join("service.d/x.conf");
+    for file in [&controlled, &of_data, &of_all] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "[Service]\n").unwrap();
+    }
+    // The manager reads no other names.
+    fs::write(changes.join("x.conf.foreign"), "").unwrap();
+    mode(&changes.join("x.conf.foreign"), 0o666);
     let told = || {
         doctor(&home)
             .stdout
@@ -173,6 +185,9 @@ fn what_others_may_change_of_the_units_is_told() {
         (&change, 0o666, 0o600),
         (&changes, 0o777, 0o700),
         (&units, 0o777, 0o700),
+        (&controlled, 0o666, 0o600),
+        (&of_data, 0o666, 0o600),
+        (&of_all, 0o666, 0o600),
     ] {
         mode(path, loose);
         assert!(told(), "{path:?}");

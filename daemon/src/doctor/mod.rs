@@ -10,7 +10,6 @@ mod catalog;
 mod clock;
 mod credentials;
 mod diagnostic;
-mod local_checks;
 mod network;
 mod session;
 mod settings;
@@ -25,8 +24,7 @@ use quilt_proto::CatalogUrl;
 use quilt_trust::Distrust;
 use tokio::time::Instant;
 
-pub use self::diagnostic::Diagnostic;
-pub use self::local_checks::known;
+pub use self::diagnostic::{Diagnostic, known};
 pub use self::network::check as network;
 use crate::clock::SharedClock;
 use crate::credential::Vault;

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use quilt_proto::{ApiKeySecret, CatalogUrl, Command, quoted};
-use quilt_trust::{Access, Role};
+use quilt_trust::{Access, Role, was_put_aside};
 
 use super::startup_key::{self, BoxedError, CREDENTIAL, StartupKeyError};
 use crate::session::{KeyOrigin, read_anew};
@@ -119,7 +119,7 @@ impl StartupKeys {
     ) {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<_> = names.collect();
+        let mut names: Vec<_> = names.filter(|name| !was_put_aside(name)).collect();
         names.sort();
         for name in names {
             let of = name.strip_prefix(CREDENTIAL);

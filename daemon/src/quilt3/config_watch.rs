@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{ConfigFile, SdkFiles};
 use crate::files::{FileEvents, Stamp};
 
-/// How often to look where the system tells of nothing.
+/// How often to look, whatever the system tells.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Tells when it was.
@@ -35,7 +35,8 @@ impl ConfigWatch {
                 self.seen = stamp;
                 return;
             }
-            self.events.changed().await;
+            // Neither a program that keeps it open nor a link on the way is told of.
+            let _ = tokio::time::timeout(INTERVAL, self.events.changed()).await;
         }
     }
 }

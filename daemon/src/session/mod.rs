@@ -224,6 +224,19 @@ impl Sessions {
         self.dependencies.store.catalogs_of_api_key(&hash)
     }
 
+    /// The same by a key's hash, and those where it is in use and not checked yet.
+    pub fn catalogs_of_hash(&self, hash: &SecretHash) -> Vec<CatalogUrl> {
+        let known = self.dependencies.store.catalogs_of_api_key(hash);
+        let mut all = self.all();
+        all.retain(|session| {
+            let key = session.api_key().secret();
+            key.is_some_and(|key| SecretHash::of(&key) == *hash)
+                && !known.contains(session.catalog())
+        });
+        let in_use = all.iter().map(|session| session.catalog().clone());
+        known.iter().cloned().chain(in_use).collect()
+    }
+
     /// The token store.
     pub fn store(&self) -> &Store {
         &self.dependencies.store

@@ -134,7 +134,7 @@ impl StackError {
     /// carried out all the same.
     pub fn may_have_been_heard(&self) -> bool {
         match self {
-            Self::Unreachable { failure, .. } => !failure.is_unsent(),
+            Self::Unreachable { failure, .. } => !failure.is_before_request(),
             Self::Invalid { .. } => true,
             _ => false,
         }

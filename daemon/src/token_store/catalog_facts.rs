@@ -5,8 +5,9 @@ use std::mem::discriminant;
 
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
-use super::known_catalogs::{Catalogs, KeptUser, KnownCatalog, LoginOwner, MOST_NAMED};
-use super::secret_hash::SecretHash;
+use super::known_catalog::{KeptUser, KnownCatalog, LoginOwner};
+use super::known_catalogs::{Catalogs, MOST_NAMED};
+use quilt_proto::SecretHash;
 
 /// Something that has become known of a catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,11 +14,11 @@ mod keyring_migration;
 
 mod keyring_presence;
 mod keyring_record;
+mod known_catalog;
 mod known_catalogs;
 mod lock;
 mod memory;
 mod open;
-mod secret_hash;
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod session_bus;
 mod store_out_of_use;
@@ -36,11 +36,11 @@ pub use self::backend::Reservation;
 pub use self::catalog_facts::CatalogFact;
 pub use self::document::{Document, LoginMethod, OAuthClient, Record};
 pub use self::error::{StoreError, StoreNote};
-pub use self::known_catalogs::{KeptUser, KnownCatalog, LoginOwner};
+pub use self::known_catalog::{KeptUser, KnownCatalog, LoginOwner};
 pub use self::lock::LockGuard;
 pub use self::open::{StoreChoice, open};
-pub use self::secret_hash::SecretHash;
 use crate::files::Stamp;
+pub use quilt_proto::SecretHash;
 use quilt_trust::Held;
 
 /// How long what is known of catalogs is waited for, which a disk or another

@@ -28,11 +28,10 @@ endpoints! {
         const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
     }
 
-    /// Where an API key has worked.
+    /// Where an API key has worked, or is in use.
     FindApiKey(body: ApiKeyLookup): Post "/v1/api-keys/find" -> Vec<CatalogUrl> {
         const DESCRIPTION: Option<&'static str> =
             Some("No stack is asked: what this daemon, or another of the home, knows.");
-        const SECRET: bool = true;
     }
 
     /// Revoke an API key by its secret.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CatalogUrl, Command, RegistryHost, Secret, Timestamp};
+use crate::{CatalogUrl, Command, RegistryHost, Secret, SecretHash, Timestamp};
 
 /// The lifetimes a stack grants, in days (Quilt behaviour).
 pub const KEY_LIFETIME_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
@@ -166,8 +166,8 @@ pub struct CreatedApiKey {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyLookup {
-    /// The secret, `qk_…`; surrounding white space allowed.
-    pub secret: Secret,
+    /// Of the key: whoever answers gets no secret.
+    pub hash: SecretHash,
 }
 
 /// `POST /v1/api-keys/revoke`.

@@ -55,7 +55,7 @@ pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
 use self::permissions::{Owner, Right};
-pub use self::remedy::{free, put_aside};
+pub use self::remedy::{free, put_aside, was_put_aside};
 pub use self::rights::Rights;
 pub use self::words::words;
 

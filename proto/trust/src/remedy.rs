@@ -5,7 +5,7 @@
 //! and people see what is in it; what only programs read is put aside.
 
 use std::fs::{self, FileType};
-use std::io;
+use std::io::{self, Read};
 use std::iter;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use rustix::process::geteuid;
 
 use super::distrust::{as_owner, look};
 use super::permissions::{Right, who_else_may};
-use super::{foreign_home, interpreter_line};
+use super::{foreign_home, interpreter_line, open_at_once};
 
 /// What a file that others may write is, to the user.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl Content {
             Self::OfPrograms
         } else if is_text(path) || interpreter_line(path).is_some() {
             Self::Text
-        } else if is_executable(path) {
+        } else if is_executable(path) && is_binary(path) {
             Self::OfPrograms
         } else {
             Self::Mixed
@@ -48,6 +48,17 @@ impl Content {
 
 fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.mode() & 0o100 != 0)
+}
+
+/// How much is read of a file to see whether people can read it, in bytes.
+const BEGINNING: u64 = 4096;
+
+/// Whether a file begins with what no text has; what others made look like text
+/// is shown.
+fn is_binary(path: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = open_at_once(path).map(|file| file.take(BEGINNING).read_to_end(&mut bytes));
+    !matches!(read, Ok(Ok(_))) || bytes.contains(&0)
 }
 
 /// Whether a file of this name is for people to read.
@@ -73,7 +84,8 @@ fn is_text(path: &Path) -> bool {
 /// where it is a word that nothing would run, and API keys. A line that begins with a
 /// blank may go on with a command.
 pub(super) const WITHOUT_SECRETS: &str = "| LC_ALL=C sed -E \
-     -e 's|^((export )?[aA][wW][sS]_[sS][eE][[:alpha:]_]*[[:blank:]]*[=:][[:blank:]]*)[[:alnum:]+/=]+$|\\1(a secret)|' \
+     -e 's|^((export )?[aA][wW][sS]_[sS][eE][[:alpha:]_]*[[:blank:]]*[=:][[:blank:]]*)\
+     [\"]?[[:alnum:]+/=_-]+[\"]?([[:blank:]]*(#.*)?)$|\\1(a secret)\\3|' \
      -e 's|qk_[[:alnum:]_-]+|qk_(a secret)|g' | cat -v";
 
 /// Takes from others what they may write.
@@ -132,6 +144,12 @@ pub(super) fn aside(path: &Path) -> Command {
 
 /// What the name of a file ends with that was put aside.
 const PUT_ASIDE: &str = ".foreign";
+
+/// Whether something has the name of what was put aside.
+pub fn was_put_aside(name: &str) -> bool {
+    let numbered = |c: char| c.is_ascii_digit() || c == '.';
+    name.trim_end_matches(numbered).ends_with(PUT_ASIDE)
+}
 
 /// Where the advised command puts a file aside, the first time.
 pub fn put_aside(path: &Path) -> PathBuf {

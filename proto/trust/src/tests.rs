@@ -220,10 +220,11 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
     };
     let renewed = |name: &str, shown: &str| copied(name, 600, shown);
     let seen = |name: &str| renewed(name, &format!(" && cat -v {name}.own"));
-    let without_secrets = |name: &str| {
+    let shown_without_secrets = |name: &str| {
         let lines = format!("tr '\\r' '\\n' < {name}.own");
-        renewed(name, &format!(" && {lines} {}", remedy::WITHOUT_SECRETS))
+        format!(" && {lines} {}", remedy::WITHOUT_SECRETS)
     };
+    let without_secrets = |name: &str| renewed(name, &shown_without_secrets(name));
     let aside = |name: &str| format!("chmod go= {name} && mv {name} {name}.foreign");
     for (name, content, bits, expected) in [
         ("/quiltd.toml", "", 0o666, seen("/quiltd.toml")),
@@ -257,8 +258,15 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
         // Whatever it is: somebody acts by it.
         ("/ci.key", "qk_x", 0o666, without_secrets("/ci.key")),
         ("/quiltd.conf", "", 0o666, without_secrets("/quiltd.conf")),
+        // Whatever its mode is.
+        (
+            "/.aws/config",
+            "[work]\n",
+            0o777,
+            copied("/.aws/config", 700, &shown_without_secrets("/.aws/config")),
+        ),
         // Nothing there for people to judge.
-        ("/quiltd", "\u{7f}ELF", 0o777, aside("/quiltd")),
+        ("/quiltd", "\u{7f}ELF\0", 0o777, aside("/quiltd")),
         ("/sessions.json", "{}", 0o666, aside("/sessions.json")),
         ("/setup-aws.json", "{}", 0o666, aside("/setup-aws.json")),
         ("/quiltd.toml.last", "", 0o666, aside("/quiltd.toml.last")),
@@ -338,11 +346,19 @@ fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
         ("export AWS_SECRET_ACCESS_KEY=", "canary"),
         ("QUILT_API_KEY=qk_", "canary-_"),
         ("qk_", "canary"),
+        ("aws_secret_access_key=", "\"canary\""),
+        ("aws_session_token : ", "canary-_"),
     ];
     for (name, secret) in secrets {
-        let seen = shown(format!("{name}{secret}\nx = y\n").as_bytes());
-        assert_eq!(seen, format!("{name}(a secret)\nx = y\n"));
+        for end in ["", " "] {
+            let seen = shown(format!("{name}{secret}{end}\nx = y\n").as_bytes());
+            assert_eq!(seen, format!("{name}(a secret){end}\nx = y\n"));
+        }
     }
+    assert_eq!(
+        shown(b"aws_secret_access_key = canary # mine"),
+        "aws_secret_access_key = (a secret) # mine"
+    );
 }
 
 #[test]
@@ -358,6 +374,7 @@ fn what_was_put_aside_before_stays() {
     }
     for (ending, content) in [("", "1"), (".2", "2"), (".3", "3")] {
         let name = format!("sessions.json.foreign{ending}");
+        assert!(was_put_aside(&name));
         assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), content);
     }
 }

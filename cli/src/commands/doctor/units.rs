@@ -13,6 +13,9 @@ use crate::context::Context;
 use crate::exit::Failure;
 use crate::lock_holder;
 
+/// Of how many files that others may change it is told at once.
+const MOST_FILES: usize = 8;
+
 pub(super) fn check(context: &Context, socket: &Path) -> Result<Vec<Finding>, Failure> {
     let again = || remedy::quiltctl(context, "setup systemd");
     let mut found = Vec::new();
@@ -29,9 +32,15 @@ pub(super) fn check(context: &Context, socket: &Path) -> Result<Vec<Finding>, Fa
     let agent = launchd::is_set_up().then(launchd::agent_path).transpose()?;
     let files = units.into_iter().flatten().chain(agent);
     let distrusted = files.filter_map(|file: PathBuf| quilt_trust::check_used(&file).err());
-    found.extend(distrusted.take(1).map(|distrust| {
+    found.extend(distrusted.take(MOST_FILES).map(|distrust| {
         let what = format!("{distrust}: it says what the service manager runs");
-        Finding::error(FindingCode::FileNotTrusted, what, distrust.remedy())
+        let remedy = distrust.remedy();
+        // What it has read before counts until then.
+        let remedy = match state {
+            Some(_) => remedy.words("&& systemctl --user daemon-reload"),
+            None => remedy,
+        };
+        Finding::error(FindingCode::FileNotTrusted, what, remedy)
     }));
     let Some(state) = state else {
         return Ok(found);

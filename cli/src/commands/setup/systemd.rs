@@ -43,8 +43,10 @@ pub(crate) struct SystemdArgs {
 pub(super) fn run(context: &Context, args: SystemdArgs) -> Result<(), Failure> {
     let paths = files()?;
     unit::require("systemctl", ("launchctl", "quiltctl setup launchd"))?;
-    // What enabling links is written, too, by this user's rights.
-    files::may_write(paths.iter().map(PathBuf::as_path))?;
+    // What enabling links is written, too, by this user's rights; and what changes
+    // the units is run with them.
+    let read = read_by_manager()?;
+    files::may_write(read.iter().map(PathBuf::as_path))?;
     if args.unit.undo {
         let changed = undo()?;
         let done = if changed { "removed" } else { "was not set up" };
@@ -104,15 +106,29 @@ pub(in crate::commands) fn is_set_up() -> bool {
     files().is_ok_and(|[service, _]| service.exists())
 }
 
-/// What is read of the daemon's units, be it there or not: the units, and beside
-/// each a directory with what changes it (systemd.unit(5)).
+/// What a user's manager reads of the daemon's units, be it there or not: the units,
+/// and beside them directories with what changes each of them, or all of a kind
+/// (systemd.unit(5)).
 pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
-    let mut read = files()?.to_vec();
-    for unit in files()? {
-        let changes = unit.with_added_extension("d");
-        let entries = fs::read_dir(&changes).into_iter().flatten().flatten();
-        read.push(changes);
-        read.extend(entries.map(|entry| entry.path()));
+    let own = units_dir()?;
+    let data = unit::home()?.join(".local/share");
+    let data = absolute("XDG_DATA_HOME").unwrap_or(data);
+    let mut read = Vec::new();
+    for dir in [
+        own.with_file_name("user.control"),
+        own,
+        data.join("systemd/user"),
+    ] {
+        read.extend(units(&dir));
+        for name in [SERVICE, SOCKET, "service", "socket"] {
+            let changes = dir.join(format!("{name}.d"));
+            let entries = fs::read_dir(&changes).into_iter().flatten().flatten();
+            let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+            files.retain(|path| path.extension().is_some_and(|ending| ending == "conf"));
+            files.sort();
+            read.push(changes);
+            read.extend(files);
+        }
     }
     Ok(read)
 }
@@ -275,14 +291,17 @@ fn systemctl(args: &[&str]) -> Result<(), Failure> {
 }
 
 fn units_dir() -> Result<PathBuf, Failure> {
-    let config = env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute());
-    let config = match config {
+    let config = match absolute("XDG_CONFIG_HOME") {
         Some(dir) => dir,
         None => unit::home()?.join(".config"),
     };
     Ok(config.join("systemd/user"))
+}
+
+/// The directory that a variable names.
+fn absolute(variable: &str) -> Option<PathBuf> {
+    let dir = env::var_os(variable).map(PathBuf::from);
+    dir.filter(|dir| dir.is_absolute())
 }
 
 fn service(daemon: &str) -> Result<String, Failure> {

@@ -10,6 +10,7 @@ use quilt_proto::{ApiKeySecret, CatalogUrl};
 use crate::api::endpoint::Call;
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
+use crate::catalog_resolver::CatalogError;
 use crate::keys::key_rotation;
 use crate::keys::{KeyError, KeySelector};
 use crate::stack::Scope;
@@ -61,9 +62,11 @@ pub(in crate::api) async fn revoke(call: Call<RevokeApiKey>) -> Result<(), ApiEr
 }
 
 pub(in crate::api) async fn find(call: Call<FindApiKey>) -> Result<Vec<CatalogUrl>, ApiError> {
-    let key = call.body.secret.expose();
-    let key = key.parse().map_err(ApiError::NotASecret)?;
-    Ok(call.app.sessions.catalogs_of_key(&key))
+    let sessions = &call.app.sessions;
+    if sessions.store().has_lost_catalogs() {
+        return Err(CatalogError::KeyUnplaced.into());
+    }
+    Ok(sessions.catalogs_of_hash(&call.body.hash))
 }
 
 pub(in crate::api) async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Result<(), ApiError> {
