@@ -6,6 +6,8 @@ use quilt_tests::fake_stack::{Endpoint, FakeStack, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Daemon, Run, binaries};
 
 use super::Two;
+use crate::gateway::files::until;
+use crate::gateway::grant;
 use crate::gateway::own_keys::me;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,6 +334,8 @@ async fn a_programs_own_key_goes_nowhere_unnamed_where_what_was_known_is_lost() 
     world.daemon.take().unwrap().stop().await;
     std::fs::write(world.home.state().join("catalogs.json"), "{").unwrap();
     world.daemon = Some(Daemon::start(&world.home, &["--token-store", "file"]).await);
+    // Another program may have had the port meanwhile.
+    until(|| std::net::TcpStream::connect(grant(&world).0).is_ok()).await;
     two.other.control().reset_counts();
     let (status, _) = me(&world, &key).await;
     assert_eq!(status, 401);
