@@ -196,7 +196,7 @@ const IN_HOME: &str = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon sta
 
 /// Whether a text looks like a key or a token.
 pub(crate) fn may_be_secret(text: &str) -> bool {
-    ApiKeySecret::is_like(text) || text.starts_with("eyJ")
+    ApiKeySecret::is_like_or_token(text)
 }
 
 /// What helps where the way to a socket is closed: another user's daemon serves

@@ -23,10 +23,15 @@ impl ApiKeySecret {
         text.starts_with(Self::PREFIX)
     }
 
-    /// Whether there is a word in a text that begins as keys do, or as bearer tokens.
+    /// Whether a text begins as keys do, or as the tokens of a login (JSON Web Tokens).
+    pub fn is_like_or_token(text: &str) -> bool {
+        Self::is_like(text) || text.starts_with("eyJ")
+    }
+
+    /// Whether a word in a text is like that.
     pub fn is_within(text: &str) -> bool {
         let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
-        words.any(|word| Self::is_like(word) || word.starts_with("eyJ"))
+        words.any(Self::is_like_or_token)
     }
 
     /// The bearer token this key is.

@@ -1,5 +1,7 @@
 //! A login that is advised, by the API key that the environment has.
 
+use std::time::Duration;
+
 use clap::Parser;
 use quilt_client::blocking::Client;
 use quilt_proto::api::FindApiKey;
@@ -42,6 +44,9 @@ pub(crate) fn without_word(command: &Hint, left_out: &str) -> Option<Hint> {
     Some(words.fold(Hint::of(NAME), |line, word| line.word(word)))
 }
 
+/// How long a daemon may take to say where a key has worked: nobody waits for advice.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
 /// An API key that the environment has and nobody asked for.
 #[derive(Debug)]
 pub(crate) struct KeyAtHand {
@@ -61,7 +66,7 @@ impl KeyAtHand {
         let known_at = match key_source::environment(key_source::VARIABLE) {
             Ok(key) => {
                 let hash = SecretHash::of(key.secret());
-                let client = Client::new(context.socket().ok()?);
+                let client = Client::new(context.socket().ok()?).with_timeout(TIMEOUT);
                 client.send(&FindApiKey(ApiKeyLookup { hash })).ok()?
             }
             // It is said what is wrong with it when it is used.

@@ -28,15 +28,18 @@ impl ConfigWatch {
 
     /// Waits until it was changed, since this was asked last.
     pub async fn changed(&mut self) {
+        self.events.watch(&[self.file.path()]);
         loop {
-            self.events.watch(&[self.file.path()]);
             let stamp = self.file.stamp();
             if stamp != self.seen {
                 self.seen = stamp;
                 return;
             }
             // Neither a program that keeps it open nor a link on the way is told of.
-            let _ = tokio::time::timeout(INTERVAL, self.events.changed()).await;
+            let told = tokio::time::timeout(INTERVAL, self.events.changed()).await;
+            if told.is_ok() {
+                self.events.watch(&[self.file.path()]);
+            }
         }
     }
 }

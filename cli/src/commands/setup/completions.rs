@@ -116,20 +116,14 @@ struct Place {
 impl Place {
     fn of(shell: Shell) -> Result<Self, Failure> {
         let home = unit::home()?;
-        let or = |variable: &str, usual: &str| {
-            let named = env::var_os(variable).map(PathBuf::from);
-            named
-                .filter(|dir| dir.is_absolute())
-                .unwrap_or_else(|| home.join(usual))
-        };
-        let config = or("XDG_CONFIG_HOME", ".config");
-        let scripts = or("XDG_DATA_HOME", ".local/share").join("quiltd/completions");
+        let config = unit::base_dir("XDG_CONFIG_HOME", ".config")?;
+        let scripts = unit::base_dir("XDG_DATA_HOME", ".local/share")?.join("quiltd/completions");
         let (script, rc) = match shell {
             Shell::Fish => (config.join("fish/completions/quiltctl.fish"), None),
             Shell::Bash => (scripts.join("quiltctl.bash"), Some(home.join(".bashrc"))),
             Shell::Zsh => (
                 scripts.join("quiltctl.zsh"),
-                Some(or("ZDOTDIR", "").join(".zshrc")),
+                Some(unit::base_dir("ZDOTDIR", "")?.join(".zshrc")),
             ),
             Shell::Pwsh => (
                 scripts.join("quiltctl.ps1"),

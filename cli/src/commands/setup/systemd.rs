@@ -111,14 +111,13 @@ pub(in crate::commands) fn is_set_up() -> bool {
 /// (systemd.unit(5)).
 pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
     let own = units_dir()?;
-    let data = unit::home()?.join(".local/share");
-    let data = absolute("XDG_DATA_HOME").unwrap_or(data);
+    let data = unit::base_dir("XDG_DATA_HOME", ".local/share").ok();
+    let data = data.map(|data| data.join("systemd/user"));
     let mut read = Vec::new();
-    for dir in [
-        own.with_file_name("user.control"),
-        own,
-        data.join("systemd/user"),
-    ] {
+    for dir in [own.with_file_name("user.control"), own]
+        .into_iter()
+        .chain(data)
+    {
         read.extend(units(&dir));
         for name in [SERVICE, SOCKET, "service", "socket"] {
             let changes = dir.join(format!("{name}.d"));
@@ -291,17 +290,7 @@ fn systemctl(args: &[&str]) -> Result<(), Failure> {
 }
 
 fn units_dir() -> Result<PathBuf, Failure> {
-    let config = match absolute("XDG_CONFIG_HOME") {
-        Some(dir) => dir,
-        None => unit::home()?.join(".config"),
-    };
-    Ok(config.join("systemd/user"))
-}
-
-/// The directory that a variable names.
-fn absolute(variable: &str) -> Option<PathBuf> {
-    let dir = env::var_os(variable).map(PathBuf::from);
-    dir.filter(|dir| dir.is_absolute())
+    Ok(unit::base_dir("XDG_CONFIG_HOME", ".config")?.join("systemd/user"))
 }
 
 fn service(daemon: &str) -> Result<String, Failure> {

@@ -161,6 +161,16 @@ pub(super) fn home() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new(exit::UNEXPECTED, "set HOME").hint(locations::NoHome::HINT))
 }
 
+/// The directory that a variable names (XDG Base Directory Specification), or the
+/// usual one below the home.
+pub(super) fn base_dir(variable: &str, usual: &str) -> Result<PathBuf, Failure> {
+    let named = env::var_os(variable).map(PathBuf::from);
+    match named.filter(|dir| dir.is_absolute()) {
+        Some(dir) => Ok(dir),
+        None => Ok(home()?.join(usual)),
+    }
+}
+
 /// What is said of what is in place.
 pub(super) fn in_place(changed: bool) -> &'static str {
     if changed {
