@@ -25,6 +25,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod global;
+mod grant_text;
 mod help;
 mod hot_path;
 mod key_carrier;
@@ -33,6 +34,7 @@ mod lock_file;
 mod lock_holder;
 mod look;
 mod output;
+mod program_path;
 mod progress;
 mod registry_consent;
 mod report;

@@ -1,7 +1,6 @@
 //! Starts the daemon when nobody answers on the socket.
 
 use std::env;
-use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -334,10 +333,7 @@ pub(crate) fn withhold(command: &mut Command) {
     for name in ours.chain(aws_variables::all()) {
         command.env_remove(name);
     }
-    let is_secret = |value: &OsStr| ApiKeySecret::is_within(&value.to_string_lossy());
-    for (name, _) in env::vars_os().filter(|(_, value)| is_secret(value)) {
-        command.env_remove(name);
-    }
+    ApiKeySecret::withhold_from(command);
 }
 
 /// Waits for the daemon's line.

@@ -22,11 +22,21 @@ impl Settings {
     /// A `quiltd.toml` larger than this is none, in bytes.
     pub const MAX_BYTES: u64 = 1024 * 1024;
 
+    /// The table of a `quiltd.toml` that says it.
+    pub const TABLE: &str = "network";
+    /// Its key of certificates.
+    pub const CA_BUNDLE: &str = "ca_bundle";
+    /// Its key of the proxy.
+    pub const PROXY: &str = "proxy";
+    /// Its key of whom the proxy is not for.
+    pub const NO_PROXY: &str = "no_proxy";
+
     /// What a `quiltd.toml` says of the network, for programs beside the
-    /// daemon. Whether the file is right is for the daemon to say.
-    pub fn from_toml(text: &str) -> Self {
-        let document: toml::Table = text.parse().unwrap_or_default();
-        let texts = |key: &str| match document.get("network")?.get(key)? {
+    /// daemon. Whether what it says is right is for the daemon to say; of a file that
+    /// is no TOML nobody knows which proxy and certificates it means.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        let document: toml::Table = text.parse()?;
+        let texts = |key: &str| match document.get(Self::TABLE)?.get(key)? {
             toml::Value::String(text) => Some(vec![text.clone()]),
             toml::Value::Array(items) => {
                 let items = items.iter().filter_map(toml::Value::as_str);
@@ -34,13 +44,13 @@ impl Settings {
             }
             _ => None,
         };
-        let proxy = texts("proxy").and_then(|mut texts| texts.pop());
-        let ca_bundle = texts("ca_bundle").unwrap_or_default();
-        Self {
+        let proxy = texts(Self::PROXY).and_then(|mut texts| texts.pop());
+        let ca_bundle = texts(Self::CA_BUNDLE).unwrap_or_default();
+        Ok(Self {
             ca_bundle: ca_bundle.into_iter().map(PathBuf::from).collect(),
             proxy: proxy.map(|text| text.parse().ok()),
-            no_proxy: texts("no_proxy").map(|names| names.join(",")),
-        }
+            no_proxy: texts(Self::NO_PROXY).map(|names| names.join(",")),
+        })
     }
 }
 
@@ -112,15 +122,17 @@ mod tests {
     fn programs_beside_the_daemon_read_the_same_file() {
         let text = "[profiles.lake]\nrole_arn = 'x'\n[network]\nca_bundle = ['/a.pem']\n\
                     proxy = 'proxy.example:3128'\nno_proxy = ['.a', '.b']\n";
-        let settings = Settings::from_toml(text);
+        let settings = Settings::from_toml(text).unwrap();
         assert_eq!(settings.ca_bundle, [PathBuf::from("/a.pem")]);
         assert_eq!(settings.proxy.unwrap().unwrap().host(), "proxy.example");
         assert_eq!(settings.no_proxy.unwrap(), ".a,.b");
         assert_eq!(
-            Settings::from_toml("[network]\nproxy = ''\n").proxy,
+            Settings::from_toml("[network]\nproxy = ''\n")
+                .unwrap()
+                .proxy,
             Some(None)
         );
-        assert_eq!(Settings::from_toml("not toml ["), Settings::default());
+        assert!(Settings::from_toml("not toml [").is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The secret of an API key: its alphabet, and what of it may be shown.
 
+use std::env;
+use std::ffi::OsStr;
 use std::str::FromStr;
 
 use crate::Secret;
@@ -15,6 +17,9 @@ impl ApiKeySecret {
     /// How every key begins.
     pub const PREFIX: &str = "qk_";
 
+    /// How the tokens of a login begin: `{"` in base64.
+    const TOKEN: &str = "eyJ";
+
     /// The longest key accepted, in bytes; real ones are well under 200.
     const MAX_BYTES: usize = 4096;
 
@@ -25,13 +30,32 @@ impl ApiKeySecret {
 
     /// Whether a text begins as keys do, or as the tokens of a login (JSON Web Tokens).
     pub fn is_like_or_token(text: &str) -> bool {
-        Self::is_like(text) || text.starts_with("eyJ")
+        Self::is_like(text) || text.starts_with(Self::TOKEN)
     }
 
-    /// Whether a word in a text is like that.
+    /// Whether a text is like that, or has such a word in it, whatever stands before it:
+    /// encodings of JSON and URLs put letters there.
     pub fn is_within(text: &str) -> bool {
-        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c));
-        words.any(Self::is_like_or_token)
+        /// Shorter ones are parts of names, such as those of programs.
+        const SHORTEST: usize = 16;
+        let goes_on = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        let has_long = |start: &str| {
+            let mut found = text.match_indices(start);
+            found.any(|(at, _)| {
+                let behind = text[at + start.len()..].chars();
+                behind.take_while(|c| goes_on(*c)).count() >= SHORTEST
+            })
+        };
+        Self::is_like_or_token(text.trim()) || has_long(Self::PREFIX) || has_long(Self::TOKEN)
+    }
+
+    /// Takes from a process that is to be started each variable of this one's that has
+    /// a key or a token in it, by whatever name.
+    pub fn withhold_from(command: &mut std::process::Command) {
+        let is_secret = |value: &OsStr| Self::is_within(&value.to_string_lossy());
+        for (name, _) in env::vars_os().filter(|(_, value)| is_secret(value)) {
+            command.env_remove(name);
+        }
     }
 
     /// The bearer token this key is.
@@ -114,6 +138,26 @@ mod tests {
                 let parsed = bad.parse::<ApiKeySecret>();
                 assert_eq!(parsed, Err(NameError::ApiKeyCharacters), "{bad}");
             }
+        }
+    }
+
+    #[test]
+    fn keys_are_found_within_other_words_and_names_are_none() {
+        let key = "qk_Ab1-_canary90123456";
+        for text in [
+            key.to_owned(),
+            "qk_short\n".to_owned(),
+            format!("Bearer {key}"),
+            format!(r#"{{"k":"x\n{key}"}}"#),
+            format!("a\\t{key}"),
+            format!("http://user%3A{key}@proxy"),
+            format!("x{key}"),
+            "token=eyJhbGciOiJIUzI1NiJ9.e30.x".to_owned(),
+        ] {
+            assert!(ApiKeySecret::is_within(&text), "{text}");
+        }
+        for text in ["/opt/qk_tools/bin:/usr/bin", "a qk_ b", "keyJar", ""] {
+            assert!(!ApiKeySecret::is_within(text), "{text}");
         }
     }
 

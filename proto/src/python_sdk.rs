@@ -14,8 +14,13 @@ pub const NAVIGATOR_URL: &str = "navigator_url";
 pub const REGISTRY_URL: &str = "registryUrl";
 /// The key of the registry of packages on S3.
 pub const DEFAULT_REMOTE_REGISTRY: &str = "default_remote_registry";
+/// The key of the registry of packages on this machine.
+pub const DEFAULT_LOCAL_REGISTRY: &str = "default_local_registry";
 /// The key of the directory that packages are installed to.
 pub const DEFAULT_INSTALL_LOCATION: &str = "default_install_location";
+
+/// The key of the layout of registries, 1 or 2.
+pub const DEFAULT_REGISTRY_VERSION: &str = "default_registry_version";
 
 /// What its `config` says to an address that comes together with values.
 pub const ADDRESS_AND_VALUES: &str =

@@ -10,7 +10,7 @@ use quilt_client::{Client, Error};
 use quilt_proto::api::*;
 use quilt_proto::wire::{
     ApiKeyRotation, AuditEntry, ConfigUpdate, Diagnosis, GatewayRequest, GrantRequest, LoginCode,
-    NewApiKey, RegistryAcceptance, RoleChoice,
+    NewApiKey, RegistryAcceptance,
 };
 use quilt_proto::{ApiKeyId, ProfileName, Secret};
 use quilt_tests::fake_stack::{FakeStack, StackConfig};
@@ -257,21 +257,24 @@ async fn a_profile_says_of_which_catalog_and_nothing_is_merged_over_two() {
         let grant = here.send(&grant).await.unwrap();
         here.send(&RevokeGrant(grant.id)).await.unwrap();
     }
-    let credentials = two.of(Action::Credentials).await;
+    let credentials = two.of(Action::CREDENTIALS).await;
     let default = (text(a), text("default"), 3);
     let other = (text(b), text("there"), 3);
     assert_eq!(credentials, [default, other.clone()]);
-    let tokens = two.of(Action::Token).await;
+    let tokens = two.of(Action::new("token")).await;
     assert_eq!(tokens, [(text(a), None, 3), (text(b), None, 3)]);
-    assert_eq!(two.of(Action::Grant).await, std::slice::from_ref(&other));
-    assert_eq!(two.of(Action::GrantRevoke).await, [other]);
+    assert_eq!(
+        two.of(Action::new("grant")).await,
+        std::slice::from_ref(&other)
+    );
+    assert_eq!(two.of(Action::new("grant_revoke")).await, [other]);
     let entries = two.entries().await;
     let grants: BTreeSet<_> = entries.iter().filter_map(|e| e.grant_id.as_ref()).collect();
     assert_eq!(grants.len(), 3, "each grant has entries of its own");
 
     let all = LogoutQuery { all: true };
     here.send(&Logout(all)).await.unwrap();
-    let mut logouts = two.of(Action::Logout).await;
+    let mut logouts = two.of(Action::new("logout")).await;
     logouts.sort();
     let mut both = [(text(a), None, 1), (text(b), None, 1)];
     both.sort();
@@ -284,7 +287,10 @@ async fn changes_of_the_configuration_and_deletions_are_in_it() {
     let (here, a) = (two.world.client(), two.world.stack.catalog_url());
     let (b, text) = (two.other.catalog_url(), |text: &str| Some(text.to_owned()));
     // The harness configured the first catalog.
-    assert_eq!(two.of(Action::ConfigUpdate).await, [(text(a), None, 1)]);
+    assert_eq!(
+        two.of(Action::new("config_update")).await,
+        [(text(a), None, 1)]
+    );
     let set = ConfigUpdate::values([("telemetry_disabled".to_owned(), true.into())].into());
     here.send(&UpdateConfig(set)).await.unwrap();
     here.send(&UpdateConfig(ConfigUpdate::catalog(b)))
@@ -295,7 +301,7 @@ async fn changes_of_the_configuration_and_deletions_are_in_it() {
         .unwrap();
     let neither = ConfigUpdate::default();
     here.send(&UpdateConfig(neither)).await.unwrap_err();
-    let changes = two.of(Action::ConfigUpdate).await;
+    let changes = two.of(Action::new("config_update")).await;
     let expected = [(text(a), None, 2), (text(b), None, 2), (None, None, 1)];
     assert_eq!(changes, expected);
 
@@ -447,10 +453,10 @@ async fn a_script_has_its_name_in_the_log_and_its_arguments_are_in_no_file() {
             .filter(of)
             .map(|entry| entry.script.as_deref())
     };
-    let scripts: Vec<_> = vends(Action::Credentials).collect();
+    let scripts: Vec<_> = vends(Action::CREDENTIALS).collect();
     assert_eq!(scripts, [Some("train.py"); 2], "{entries:#?}");
     // What is no interpreter has none.
-    assert!(vends(Action::Login).all(|script| script.is_none()));
+    assert!(vends(Action::LOGIN).all(|script| script.is_none()));
     let screen = world.ctl(&["audit"]).await.ok();
     let line = screen.lines().find(|line| line.contains("credentials"));
     assert!(line.unwrap().contains(" train.py ("), "{screen}");

@@ -44,7 +44,7 @@ pub(crate) async fn run(daemon: &Daemon, query: &Query) -> Result<(), Failure> {
     // A login that is needed is said in the daemon's words, not the SDK's.
     let profile = quilt_proto::ProfileName::default_profile();
     client.credentials(&profile).await?;
-    let config = network::loader()
+    let config = network::loader()?
         .region(Region::new(query.region.clone()))
         .credentials_provider(QuiltCredentials::new(client))
         .load()

@@ -71,7 +71,7 @@ fn again(error: Error, daemon: &Daemon, id: &str) -> Failure {
 }
 
 async fn read(id: &str) -> Result<ApiKeySecret, Failure> {
-    let config = network::loader().load().await;
+    let config = network::loader()?.load().await;
     let client = aws_sdk_secretsmanager::Client::new(&config);
     let answer = client.get_secret_value().secret_id(id).send().await;
     let answer = answer.map_err(|error| Failure::aws("cannot read the secret", &error))?;

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::Cli;
 use crate::exit::{self, Failure};
 use crate::global::NAME;
+use crate::help::pages;
 
 /// A usage error in one line. Values never appear in it: one of them may be a
 /// secret that does not belong on the command line.
@@ -161,7 +162,7 @@ impl Meant {
     /// commands, none elsewhere that changes something: what `api-keys delete`
     /// means is no package.
     fn instead_of(&self, typed: &str) -> Option<quilt_proto::Command> {
-        if self.names.is_empty() || ["doctor", "status", "whoami"].contains(&typed) {
+        if self.names.is_empty() || pages::is_a_look(typed) {
             return elsewhere(typed);
         }
         let revokes = self.command.find_subcommand("revoke").is_some();

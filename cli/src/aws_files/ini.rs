@@ -1,20 +1,30 @@
 //! The files of the AWS tools, read as bytes: sections, and keys in them.
 
-/// Keys that give a profile credentials in another way, so that it is not ours.
-const FOREIGN_KEYS: &[&str] = &[
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "credential_source",
-    "login_session",
-    "role_arn",
-    "source_profile",
-    "web_identity_token_file",
-];
+/// Another way in which a profile gets credentials, so that it is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherWay {
+    /// Access keys that stand there.
+    Keys,
+    /// `aws login`.
+    Login,
+    /// A role, from another profile or the machine's.
+    Role,
+    /// IAM Identity Center.
+    SingleSignOn,
+    /// A role, by a token in a file.
+    WebIdentity,
+}
 
-/// Whether a key gives a profile credentials in another way.
-pub(crate) fn is_other_way(key: &str) -> bool {
-    FOREIGN_KEYS.contains(&key) || key.starts_with("sso_")
+/// In which other way a key gives a profile credentials, if it does.
+pub(crate) fn other_way(key: &str) -> Option<OtherWay> {
+    Some(match key {
+        "aws_access_key_id" | "aws_secret_access_key" | "aws_session_token" => OtherWay::Keys,
+        "login_session" => OtherWay::Login,
+        "credential_source" | "role_arn" | "source_profile" => OtherWay::Role,
+        "web_identity_token_file" => OtherWay::WebIdentity,
+        key if key.starts_with("sso_") => OtherWay::SingleSignOn,
+        _ => return None,
+    })
 }
 
 /// A line with its ending, and where it starts.

@@ -19,6 +19,9 @@ pub(crate) const CONFIG_ENV: &str = "AWS_CONFIG_FILE";
 /// Names the credentials file.
 pub(crate) const CREDENTIALS_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
 
+/// What `setup aws` calls the profile, where nothing else is said.
+pub(crate) const USUAL_PROFILE: &str = "quilt";
+
 /// The file a variable names, else the one in `~/.aws`; nothing without a home.
 pub(crate) fn place(variable: &str) -> Option<PathBuf> {
     let named = set(variable).map(|path| expand(PathBuf::from(path)));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::Failure;
-use crate::{aws_helper, output};
+use crate::{output, program_path};
 
 /// Which shell.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     context.refuse_json("completions")?;
     let program = match &args.program {
         Some(program) => program.clone(),
-        None => aws_helper::program()?,
+        None => program_path::of_this()?,
     };
     let script = completion::script(args.shell, &program);
     output::bytes(script.as_bytes())

@@ -2,12 +2,12 @@
 
 use clap::builder::NonEmptyStringValueParser;
 use quilt_proto::api::{ReadStatus, RevokeGrant};
-use quilt_proto::wire::{GrantKind, GrantStatus};
+use quilt_proto::wire::GrantStatus;
 
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Column, Look, Paint, Screen, Span, Table, name};
-use crate::output;
+use crate::{grant_text, output};
 
 /// What to do with grants.
 #[derive(Debug, clap::Subcommand)]
@@ -50,15 +50,10 @@ fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
         Column::key("ID"),
     ]);
     for grant in grants {
-        let held = match grant.pid {
-            Some(pid) => format!("process {pid}"),
-            None if grant.kind == GrantKind::Registry => "quilt3".to_owned(),
-            None => "whoever has it".to_owned(),
-        };
         let used = grant.last_used_at;
         table.row([
-            Span::painted(purpose(grant), Paint::Strong),
-            held.into(),
+            Span::painted(grant_text::opens(grant), Paint::Strong),
+            grant_text::holder(grant).into(),
             if grant.pid.is_some() {
                 Span::painted("with it", Paint::Quiet)
             } else {
@@ -76,18 +71,10 @@ fn screen(look: &Look, grants: &[GrantStatus]) -> Screen {
     )
 }
 
-/// What a grant opens.
-fn purpose(grant: &GrantStatus) -> String {
-    match (grant.kind, &grant.profile, grant.without_api_keys) {
-        (GrantKind::Credentials, Some(profile), _) => format!("profile {}", name(profile.as_str())),
-        (GrantKind::Credentials, None, _) => "credentials".to_owned(),
-        (GrantKind::Registry, _, false) => "registry".to_owned(),
-        (GrantKind::Registry, _, true) => "registry without API keys".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use quilt_proto::wire::GrantKind;
+
     use super::*;
     use crate::look::tests::{at, widths};
 

@@ -1,7 +1,7 @@
 //! `role`: the active role, which decides what the credentials may do.
 
-use quilt_proto::api::{ReadMe, SwitchRole};
-use quilt_proto::wire::{Me, RoleChoice};
+use quilt_proto::api::{ReadMe, RoleChoice, SwitchRole};
+use quilt_proto::wire::Me;
 
 use crate::context::Context;
 use crate::exit::{self, Failure};

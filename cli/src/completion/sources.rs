@@ -18,6 +18,7 @@ use quilt_proto::api::{
 use quilt_proto::wire::{ApiKey, ApiKeyFilter};
 
 use super::daemon_query::{ask, ask_all, option, words_before};
+use crate::grant_text;
 use crate::look::{host, name};
 
 /// The most candidates of one kind.
@@ -111,13 +112,8 @@ pub(crate) fn grants() -> ArgValueCandidates {
         let status = ask_all(&ReadStatus);
         let grants = status.into_iter().flat_map(|status| status.grants);
         candidates(grants.map(|grant| {
-            let profile = grant.profile.map(|profile| format!("profile {profile}"));
-            let holder = grant.pid.map(|pid| format!("process {pid}"));
-            let what = [profile, holder].into_iter().flatten().collect::<Vec<_>>();
-            (
-                grant.id,
-                Some(what.join(", ")).filter(|what| !what.is_empty()),
-            )
+            let (what, holder) = (grant_text::opens(&grant), grant_text::holder(&grant));
+            (grant.id, Some(format!("{what}, {holder}")))
         }))
     })
 }

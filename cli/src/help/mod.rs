@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod book;
 pub(crate) mod man;
-mod pages;
+pub(crate) mod pages;
 
 use std::fmt::Write;
 

@@ -1,5 +1,9 @@
 //! What each command is for, and what it is like to use.
 
+use quilt_proto::{exit_code, locations};
+
+use crate::key_source;
+
 /// What the help of one command says beyond its arguments.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -15,17 +19,17 @@ pub(crate) struct Page {
 /// they say.
 pub(crate) const VARIABLES: &[(&str, Option<&[&str]>, &str)] = &[
     (
-        "QUILT_CATALOG",
+        locations::CATALOG_ENV,
         None,
         "The catalog, instead of the default one",
     ),
     (
-        "QUILTD_SOCKET",
+        locations::SOCKET_ENV,
         None,
         "The daemon's socket, instead of the usual one",
     ),
     (
-        "QUILT_API_KEY",
+        key_source::VARIABLE,
         Some(&["login"]),
         "What --api-key-env reads",
     ),
@@ -50,19 +54,25 @@ pub(crate) const VARIABLES: &[(&str, Option<&[&str]>, &str)] = &[
 /// How commands end.
 pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "done"),
-    (1, "unexpected"),
-    (2, "usage"),
-    (3, "login needed"),
-    (4, "daemon unreachable"),
-    (5, "stack or AWS unreachable"),
-    (6, "refused"),
-    (7, "not found"),
-    (8, "rejected input"),
+    (exit_code::UNEXPECTED, "unexpected"),
+    (exit_code::USAGE, "usage"),
+    (exit_code::LOGIN, "login needed"),
+    (exit_code::DAEMON, "daemon unreachable"),
+    (exit_code::UPSTREAM, "stack or AWS unreachable"),
+    (exit_code::REFUSED, "refused"),
+    (exit_code::NOT_FOUND, "not found"),
+    (exit_code::INPUT, "rejected input"),
 ];
 
 /// The page of a command.
 pub(crate) fn page(path: &str) -> Option<&'static Page> {
     PAGES.iter().find(|page| page.path == path)
+}
+
+/// Whether a command, by its first word, only shows.
+pub(crate) fn is_a_look(name: &str) -> bool {
+    let mut of_it = PAGES.iter().filter(|page| page.path == name);
+    of_it.any(|page| page.group == LOOK)
 }
 
 /// The groups and the commands of each, in the order in which one meets them.
@@ -82,8 +92,11 @@ pub(super) fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
     groups
 }
 
+/// The group of what only shows.
+const LOOK: &str = "Look";
+
 macro_rules! pages {
-    ($($group:literal { $($path:literal: $($example:literal => $what:literal),+;)* })*) => {
+    ($($group:tt { $($path:literal: $($example:literal => $what:literal),+;)* })*) => {
         const PAGES: &[Page] = &[$($(Page {
             group: $group,
             path: $path,
@@ -132,7 +145,7 @@ pages! {
             "quiltctl credential-process" => "what AWS programs run; `quiltctl setup aws` writes it",
             "quiltctl credential-process --profile lake" => "as a profile of quiltd.toml";
     }
-    "Look" {
+    LOOK {
         "status":
             "quiltctl status" => "who is logged in, what ends when, what to do",
             "quiltctl status --prompt" => "a word for a shell's prompt";

@@ -168,7 +168,9 @@ fn what_others_may_change_of_the_units_is_told() {
     let data = home.path().join(".local/share/systemd/user");
     let of_data = data.join("quiltd.service.d/x.conf");
     let of_all = units.join("service.d/x.conf");
-    for file in [&controlled, &of_data, &of_all] {
+    let environment = home.path().join(".config/environment.d/x.conf");
+    let settings = home.path().join(".config/systemd/user.conf.d/x.conf");
+    for file in [&controlled, &of_data, &of_all, &environment, &settings] {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, "[Service]\n").unwrap();
     }
@@ -188,10 +190,29 @@ fn what_others_may_change_of_the_units_is_told() {
         (&controlled, 0o666, 0o600),
         (&of_data, 0o666, 0o600),
         (&of_all, 0o666, 0o600),
+        (&environment, 0o666, 0o600),
+        (&settings, 0o666, 0o600),
     ] {
         mode(path, loose);
         assert!(told(), "{path:?}");
         mode(path, tight);
         assert!(!told(), "the control: {path:?}");
+    }
+}
+
+#[test]
+fn a_launch_agent_that_others_may_change_is_told() {
+    let home = Home::new();
+    let agents = home.path().join("Library/LaunchAgents");
+    let agent = agents.join("com.quiltdata.quiltd.plist");
+    fs::create_dir_all(&agents).unwrap();
+    fs::write(&agent, "<plist/>\n").unwrap();
+    for (path, loose, tight) in [(&agent, 0o666, 0o600), (&agents, 0o777, 0o700)] {
+        for (bits, is_told) in [(loose, true), (tight, false)] {
+            mode(path, bits);
+            let told = doctor(&home).stdout;
+            let told = told.contains("it says what the service manager runs");
+            assert_eq!(told, is_told, "{path:?}: {bits:o}");
+        }
     }
 }

@@ -130,6 +130,31 @@ fn what_the_user_wrote_is_neither_replaced_nor_removed() {
     }
 }
 
+#[test]
+fn no_unit_runs_beside_what_others_may_change() {
+    let home = home("systemctl");
+    for planted in [
+        "systemd/user/quiltd.service.d/x.conf",
+        "systemd/user.control/socket.d/x.conf",
+        "environment.d/x.conf",
+    ] {
+        let planted = home.path().join(".config").join(planted);
+        fs::create_dir_all(planted.parent().unwrap()).unwrap();
+        fs::write(&planted, "").unwrap();
+        fs::set_permissions(&planted, fs::Permissions::from_mode(0o666)).unwrap();
+        let refused = run(&home, &["setup", "systemd"]);
+        assert_ne!(refused.code, 0, "{refused:?}");
+        assert!(
+            refused.stderr.contains("x.conf") && refused.stderr.contains("; run: "),
+            "{refused:?}"
+        );
+        assert!(!home.path().join("asked").exists(), "{}", asked(&home));
+        fs::set_permissions(&planted, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    // The control.
+    run(&home, &["setup", "systemd"]).ok();
+}
+
 /// Units as a package brings them, in a place that the service manager looks at.
 fn package(home: &Home, program: &str) -> PathBuf {
     let dir = home.path().join("share/systemd/user");

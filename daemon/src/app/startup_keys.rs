@@ -83,7 +83,7 @@ impl App {
             self.audit.record(&Event {
                 request: Some("from the daemon before"),
                 pid: Some(giver),
-                ..Event::of(Action::ApiKeySet, AuditEntry::OK, Some(&key.catalog))
+                ..Event::of(Action::API_KEY_SET, AuditEntry::OK, Some(&key.catalog))
             });
             tracing::info!(catalog = %key.catalog, "API key taken over from the daemon before");
         }

@@ -32,8 +32,8 @@ impl Retention {
             .and_then(|request| request.split(' ').next());
         match (entry.action.as_str(), method) {
             _ if !entry.is_ok() => Self::Refused,
-            (action, Some("GET" | "HEAD")) if action == Action::Registry.as_str() => Self::Read,
-            (action, _) if action == Action::Registry.as_str() => Self::Carried,
+            (action, Some("GET" | "HEAD")) if action == Action::REGISTRY.as_str() => Self::Read,
+            (action, _) if action == Action::REGISTRY.as_str() => Self::Carried,
             _ => Self::Done,
         }
     }
@@ -124,14 +124,17 @@ mod tests {
 
     #[test]
     fn who_writes_most_loses_its_own_and_its_least_first() {
-        let vend = || line(Some("/bin/aws"), Action::Credentials, "ok", None);
-        let mut lines = vec![vend(), line(Some("/bin/evil"), Action::Token, "ok", None)];
+        let vend = || line(Some("/bin/aws"), Action::CREDENTIALS, "ok", None);
+        let mut lines = vec![
+            vend(),
+            line(Some("/bin/evil"), Action::new("token"), "ok", None),
+        ];
         let change = Some("POST /graphql mutation apiKeyCreate");
-        lines.push(line(Some("/bin/evil"), Action::Registry, "ok", change));
+        lines.push(line(Some("/bin/evil"), Action::REGISTRY, "ok", change));
         for n in 0..100 {
             let path = format!("GET /api/{n}");
-            lines.push(line(Some("/bin/evil"), Action::Registry, "ok", Some(&path)));
-            lines.push(line(None, Action::Registry, "denied", Some(&path)));
+            lines.push(line(Some("/bin/evil"), Action::REGISTRY, "ok", Some(&path)));
+            lines.push(line(None, Action::REGISTRY, "denied", Some(&path)));
         }
         lines.push(vend());
         let room = lines.iter().map(Vec::len).sum::<usize>() / 10;
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn a_process_without_a_name_takes_nobody_elses_lines() {
         let of = |pid: u32, request: &str| {
-            let entry = line(None, Action::Registry, "ok", Some(request));
+            let entry = line(None, Action::REGISTRY, "ok", Some(request));
             let mut entry: AuditEntry = serde_json::from_slice(&entry).unwrap();
             entry.pid = Some(pid);
             serde_json::to_vec(&entry).unwrap()
@@ -165,7 +168,7 @@ mod tests {
         ) {
             let made: Vec<Vec<u8>> = lines.iter().map(|(program, outcome)| {
                 let program = format!("/bin/{}", "p".repeat(usize::from(*program) * 40));
-                line(Some(&program), Action::Token, ["ok", "denied", "error"][usize::from(*outcome)], None)
+                line(Some(&program), Action::new("token"), ["ok", "denied", "error"][usize::from(*outcome)], None)
             }).collect();
             let refs: Vec<&[u8]> = made.iter().map(Vec::as_slice).collect();
             let kept = keep(&refs, room);

@@ -6,7 +6,7 @@ mod error;
 pub mod key_diagnostic;
 mod key_ends_soon;
 mod key_recheck_task;
-pub mod key_rotation;
+pub mod key_successor;
 mod set_key;
 mod startup_key;
 mod startup_keys_of_catalogs;

@@ -204,6 +204,9 @@ mod tests {
             ("quilt-api-key.broken.quilt.example", "canary".to_owned()),
             ("quilt-api-key.a b", key("d")),
             ("another-key.lab.quilt.example", key("e")),
+            // What was put aside, others may have written.
+            ("quilt-api-key.lab.quilt.example.foreign", key("f")),
+            ("quilt-api-key.lab.quilt.example.foreign.2", key("g")),
         ] {
             written(&dir.path().join(name), &text, 0o400);
         }

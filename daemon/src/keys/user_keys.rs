@@ -4,7 +4,7 @@ use quilt_proto::wire::{ApiKey, ApiKeyFilter, CreatedApiKey, KEY_LIFETIME_DAYS, 
 use quilt_proto::{ApiKeyId, ApiKeySecret, Quoted, RegistryUrl, quoted};
 use tokio::time::timeout;
 
-use super::key_rotation;
+use super::key_successor;
 use super::{KeyError, KeySelector, Keys, TIMEOUT};
 use crate::session::{LoginOutcome, Session, SessionError, WHOSE_TIMEOUT, known_user};
 use crate::stack::{Scope, StackError};
@@ -57,7 +57,7 @@ impl Keys {
         let secret = || made.secret.expose().parse().ok();
         if session.holder() != holder {
             let cause = KeyError::Meanwhile(session.catalog().clone());
-            let left = key_rotation::take_back(self, session, &made.api_key, secret(), cause);
+            let left = key_successor::take_back(self, session, &made.api_key, secret(), cause);
             return Err(left.await);
         }
         let asked = self.stack.registry(&registry, &made.secret).me();
@@ -71,7 +71,7 @@ impl Keys {
             return Ok(made);
         }
         let cause = KeyError::Useless(others_key(&registry, &me));
-        Err(key_rotation::take_back(self, session, &made.api_key, secret(), cause).await)
+        Err(key_successor::take_back(self, session, &made.api_key, secret(), cause).await)
     }
 
     /// Makes a key, and says where it was made.
@@ -101,7 +101,7 @@ impl Keys {
         let (key, registry) = &made;
         if key.secret.expose().parse::<ApiKeySecret>().is_err() {
             let cause = KeyError::Useless(no_key(registry));
-            return Err(key_rotation::take_back(self, session, &key.api_key, None, cause).await);
+            return Err(key_successor::take_back(self, session, &key.api_key, None, cause).await);
         }
         // It is of the registry that made it, wherever it is used first.
         session.remember_key(&key.secret);

@@ -118,10 +118,7 @@ fn run_from(
         command.env_remove(name);
     }
     // Whoever started the daemon may have had an API key by any name.
-    let is_key = |value: &OsStr| ApiKeySecret::is_within(&value.to_string_lossy());
-    for (name, _) in env::vars_os().filter(|(_, value)| is_key(value)) {
-        command.env_remove(name);
-    }
+    ApiKeySecret::withhold_from(&mut command);
     let mut child = command
         .args(arguments)
         .env("QUILTD_NOTIFY_CODE", &notice.code)

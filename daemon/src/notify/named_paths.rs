@@ -4,6 +4,7 @@
 //! Nobody but that program knows what it takes for a path. So all that could
 //! be one is looked at, which is more than there is.
 
+use std::collections::HashSet;
 use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ const MOST_ALTERNATIVES: usize = 64;
 
 /// What is in a pattern, and in no other name as a rule.
 const PATTERN: [char; 3] = ['*', '?', '['];
+
+/// How many directories names are looked for in.
+const MOST_DIRECTORIES: usize = 256;
 
 /// How many files a pattern may fit of a directory.
 const MOST_FITTING: usize = 1000;
@@ -65,12 +69,7 @@ pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<Path
     let here: Vec<_> = names.iter().map(|name| directory.join(name)).collect();
     // From a directory that is named as well: `cd DIR && ./program`.
     let dirs = here.iter().chain(&at_home).filter(|path| path.is_dir());
-    let below = dirs.flat_map(|dir| {
-        let names = names.iter().map(|name| name.trim_start_matches("./"));
-        let relative = names.filter(|name| !name.is_empty() && !name.starts_with('/'));
-        relative.map(move |name| dir.join(name))
-    });
-    let below = below.filter(|path| path.is_file());
+    let below = below(dirs.cloned().collect(), &names);
     let has_pattern = text.contains(PATTERN);
     let fitting = here
         .iter()
@@ -83,6 +82,34 @@ pub(super) fn named_in(text: &str, directory: &Path, search: &OsStr) -> Vec<Path
         .chain(matching)
         .chain(here.iter().cloned())
         .collect()
+}
+
+/// What names lead to from any of some directories, and from the directories that they
+/// lead to from there, as after one `cd` and another.
+fn below(dirs: Vec<PathBuf>, names: &[&str]) -> Vec<PathBuf> {
+    let names = names.iter().map(|name| name.trim_start_matches("./"));
+    let mut names: Vec<&str> = names
+        .filter(|name| !name.is_empty() && !name.starts_with('/'))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let (mut left, mut seen, mut found) = (dirs, HashSet::new(), Vec::new());
+    while let Some(dir) = left.pop() {
+        // `..` leads to the same ones again.
+        let real = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+        if seen.len() >= MOST_DIRECTORIES || !seen.insert(real) {
+            continue;
+        }
+        for path in names.iter().map(|name| dir.join(name)) {
+            if path.is_dir() {
+                left.push(path.clone());
+                found.push(path);
+            } else if path.is_file() {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 /// A text with each of what stands between braces (`{a,b}`, as bash and zsh
@@ -253,6 +280,26 @@ mod tests {
         ] {
             let named = named_in(text, Path::new("/"), OsStr::new(""));
             assert!(named.contains(&PathBuf::from(path)), "{text}: {named:?}");
+        }
+    }
+
+    #[test]
+    fn one_directory_after_another_is_gone_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("a/b/tell.sh");
+        std::fs::create_dir_all(script.parent().unwrap()).unwrap();
+        std::fs::write(&script, "").unwrap();
+        let top = dir.path().display();
+        for text in [
+            format!("cd {top} && cd a && cd b && sh ./tell.sh"),
+            format!("cd {top}; pushd a; cd ./b; sh tell.sh"),
+            format!("cd {top}/a/../a/b && cd .. && cd b && sh ./tell.sh"),
+        ] {
+            let named = named_in(&text, Path::new("/"), OsStr::new(""));
+            let real = named.iter().filter_map(|path| path.canonicalize().ok());
+            let real: Vec<_> = real.collect();
+            assert!(real.contains(&script), "{text}: {named:?}");
+            assert!(real.contains(&script.parent().unwrap().into()), "{text}");
         }
     }
 

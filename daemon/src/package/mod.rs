@@ -4,6 +4,7 @@
 //! S3 is reached with the daemon's own credentials, never with ambient ones.
 
 mod address;
+mod bounded_listing;
 mod error;
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]

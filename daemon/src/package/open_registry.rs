@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use quilt_network::Network;
-use quilt_proto::PackageName;
 use quilt_proto::aws::Region;
+use quilt_proto::{PackageName, python_sdk};
 use tokio::sync::OwnedMutexGuard;
 use url::Url;
 
@@ -104,7 +104,7 @@ impl Packages {
     }
 
     fn default_registry(&self) -> Result<String, PackageError> {
-        self.config_text("default_local_registry")?
+        self.config_text(python_sdk::DEFAULT_LOCAL_REGISTRY)?
             .ok_or(PackageError::NoRegistry)
     }
 

@@ -246,11 +246,13 @@ impl ConfigFile {
     /// does not count: it is what the SDK writes into a new file.
     pub fn registry_version(&self) -> Result<Option<u64>, ConfigError> {
         let known = self.known()?;
-        Ok(match known.stored.get("default_registry_version") {
-            Some(Value::Number(number)) => number.as_u64(),
-            Some(Value::String(text)) => text.trim().parse().ok(),
-            _ => None,
-        })
+        Ok(
+            match known.stored.get(python_sdk::DEFAULT_REGISTRY_VERSION) {
+                Some(Value::Number(number)) => number.as_u64(),
+                Some(Value::String(text)) => text.trim().parse().ok(),
+                _ => None,
+            },
+        )
     }
 
     /// The file's text as it would be for a catalog and with this registry in

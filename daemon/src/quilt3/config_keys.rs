@@ -11,30 +11,33 @@ use url::Url;
 
 use super::ConfigError;
 
+const TELEMETRY_DISABLED: &str = "telemetry_disabled";
+const REGION: &str = "region";
+
 /// Every key, in the SDK's order.
 pub(super) const KEYS: [&str; 11] = [
     python_sdk::NAVIGATOR_URL,
-    "default_local_registry",
+    python_sdk::DEFAULT_LOCAL_REGISTRY,
     python_sdk::DEFAULT_REMOTE_REGISTRY,
     python_sdk::DEFAULT_INSTALL_LOCATION,
     python_sdk::REGISTRY_URL,
-    "telemetry_disabled",
+    TELEMETRY_DISABLED,
     "s3Proxy",
     "apiGatewayEndpoint",
     "binaryApiGatewayEndpoint",
-    "default_registry_version",
-    "region",
+    python_sdk::DEFAULT_REGISTRY_VERSION,
+    REGION,
 ];
 
 /// The configuration of somebody who configured nothing; `dir` is where the
 /// SDK keeps its files.
 pub(super) fn defaults(dir: &Path) -> ConfigValues {
     let default = |key: &str| match key {
-        "default_local_registry" => {
+        python_sdk::DEFAULT_LOCAL_REGISTRY => {
             Url::from_file_path(dir.join("packages")).map_or(Value::Null, |url| json!(url.as_str()))
         }
-        "telemetry_disabled" => json!(false),
-        "default_registry_version" => json!(1),
+        TELEMETRY_DISABLED => json!(false),
+        python_sdk::DEFAULT_REGISTRY_VERSION => json!(1),
         _ => Value::Null,
     };
     KEYS.iter()
@@ -66,12 +69,12 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
         return Ok(Value::Null);
     }
     match key {
-        "telemetry_disabled" => match text.as_str() {
+        TELEMETRY_DISABLED => match text.as_str() {
             "true" => Ok(json!(true)),
             "false" => Ok(json!(false)),
             _ => Err(bad("expected true or false".to_owned())),
         },
-        "default_registry_version" => match text.as_str() {
+        python_sdk::DEFAULT_REGISTRY_VERSION => match text.as_str() {
             "1" => Ok(json!(1)),
             "2" => Ok(json!(2)),
             _ => Err(bad("expected 1 or 2".to_owned())),
@@ -84,7 +87,7 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
             .parse::<RegistryUrl>()
             .map(|url| json!(url))
             .map_err(|error| bad(error.to_string())),
-        "region" => text
+        REGION => text
             .parse::<Region>()
             .map(|region| json!(region.as_str()))
             .map_err(|_| bad("expected an AWS region such as us-east-1".to_owned())),

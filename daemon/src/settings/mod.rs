@@ -92,7 +92,7 @@ impl Settings {
                 destination: table.string("destination")?.map(str::to_owned),
             };
         }
-        if let Some(network) = root.get("network") {
+        if let Some(network) = root.get(quilt_network::Settings::TABLE) {
             settings.network = network::parse(&network.table()?)?;
         }
         if let Some(notify) = root.get("notify") {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use quilt_network::ProxyUrl;
+use quilt_network::{ProxyUrl, Settings as Network};
 use quilt_proto::network_variables::environment;
 use quilt_proto::wire::NetworkStatus;
 
@@ -11,12 +11,12 @@ use super::document::{Entry, Table};
 use super::{Settings, SettingsError};
 
 /// Parses the table. `proxy = ""` is no proxy, whatever variables say.
-pub(super) fn parse(table: &Table<'_>) -> Result<quilt_network::Settings, SettingsError> {
-    table.allow(&["ca_bundle", "proxy", "no_proxy"])?;
-    let ca_bundle = table.get("ca_bundle").map(|entry| bundles(&entry));
-    let proxy = table.get("proxy").map(|entry| proxy(&entry));
-    let no_proxy = table.get("no_proxy").map(|entry| entry.strings());
-    Ok(quilt_network::Settings {
+pub(super) fn parse(table: &Table<'_>) -> Result<Network, SettingsError> {
+    table.allow(&[Network::CA_BUNDLE, Network::PROXY, Network::NO_PROXY])?;
+    let ca_bundle = table.get(Network::CA_BUNDLE).map(|entry| bundles(&entry));
+    let proxy = table.get(Network::PROXY).map(|entry| proxy(&entry));
+    let no_proxy = table.get(Network::NO_PROXY).map(|entry| entry.strings());
+    Ok(Network {
         ca_bundle: ca_bundle.transpose()?.unwrap_or_default(),
         proxy: proxy.transpose()?,
         no_proxy: no_proxy.transpose()?.map(|names| names.join(",")),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 /// user to say. A catalog that could would choose what a deletion without a
 /// place deletes from, and over which files a package is installed.
 const LOCAL_ONLY: [&str; 2] = [
-    "default_local_registry",
+    python_sdk::DEFAULT_LOCAL_REGISTRY,
     python_sdk::DEFAULT_INSTALL_LOCATION,
 ];
 

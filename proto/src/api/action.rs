@@ -1,70 +1,29 @@
 //! What the audit log calls what was done.
 
-macro_rules! actions {
-    ($(#[doc = $meaning:literal] $variant:ident = $name:literal,)+) => {
-        /// What was asked for, as the audit log calls it: of an endpoint, or over
-        /// loopback.
-        #[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[display("{}", self.as_str())]
-        #[non_exhaustive]
-        pub enum Action {
-            $(#[doc = $meaning] $variant,)+
-        }
+/// What was asked for, as the audit log calls it: of an endpoint, which says so where
+/// it is declared, or over loopback.
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action(&'static str);
 
-        impl Action {
-            /// The word in the log.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-        }
-    };
-}
-
-actions! {
-    /// The bearer token.
-    Token = "token",
+impl Action {
     /// AWS credentials.
-    Credentials = "credentials",
-    /// A URL that signs in to the AWS console.
-    Console = "console",
-    /// A grant was made.
-    Grant = "grant",
-    /// A grant was taken back.
-    GrantRevoke = "grant_revoke",
-    /// The Python SDK was led to the daemon.
-    GatewaySetUp = "gateway_set_up",
-    /// The Python SDK's files were put back.
-    GatewayUndo = "gateway_undo",
+    pub const CREDENTIALS: Self = Self::new("credentials");
     /// A login, by code or finished in the browser.
-    Login = "login",
-    /// A login through the browser began.
-    WebLogin = "web_login",
-    /// A logout.
-    Logout = "logout",
-    /// The user agreed to a registry.
-    RegistryAccept = "registry_accept",
+    pub const LOGIN: Self = Self::new("login");
     /// An API key goes before the login.
-    ApiKeySet = "api_key_set",
-    /// It does so no longer.
-    ApiKeyClear = "api_key_clear",
-    /// Another role is active.
-    RoleSwitch = "role_switch",
-    /// An API key was made.
-    ApiKeyCreate = "api_key_create",
+    pub const API_KEY_SET: Self = Self::new("api_key_set");
     /// An API key was revoked, one's own or anybody's.
-    ApiKeyRevoke = "api_key_revoke",
-    /// An API key got a successor.
-    ApiKeyRotate = "api_key_rotate",
-    /// The configuration was changed.
-    ConfigUpdate = "config_update",
-    /// A package was deleted, or a version of one.
-    PackageDelete = "package_delete",
-    /// API keys were offered to the daemon that follows.
-    KeysOffer = "keys_offer",
-    /// The daemon was asked to end.
-    Shutdown = "shutdown",
+    pub const API_KEY_REVOKE: Self = Self::new("api_key_revoke");
     /// A request was carried to the registry.
-    Registry = "registry",
+    pub const REGISTRY: Self = Self::new("registry");
+
+    /// That of a word in the log.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
 }

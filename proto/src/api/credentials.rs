@@ -41,13 +41,13 @@ endpoints! {
         const DESCRIPTION: Option<&'static str> = Some(
             "The document of the AWS SDKs' `credential_process`. Answers within 4 seconds.",
         );
-        const AUDIT: Option<Action> = Some(Action::Credentials);
+        const AUDIT: Option<Action> = Some(Action::CREDENTIALS);
         const SECRET: bool = true;
     }
 
     /// A URL that signs in to the AWS console.
     ReadConsoleUrl(query: ConsoleQuery): Get "/v1/aws/console" -> ConsoleUrl {
-        const AUDIT: Option<Action> = Some(Action::Console);
+        const AUDIT: Option<Action> = Some(Action::new("console"));
         const SECRET: bool = true;
     }
 
@@ -59,14 +59,14 @@ endpoints! {
             "An expiring, revocable right to one profile's credentials, by the protocol of AWS \
              container credentials.",
         );
-        const AUDIT: Option<Action> = Some(Action::Grant);
+        const AUDIT: Option<Action> = Some(Action::new("grant"));
         const SECRET: bool = true;
         const CREATES: bool = true;
     }
 
     /// Take a grant back.
     RevokeGrant(path: String): Delete "/v1/aws/grants/{id}" -> () {
-        const AUDIT: Option<Action> = Some(Action::GrantRevoke);
+        const AUDIT: Option<Action> = Some(Action::new("grant_revoke"));
     }
 
     /// The profiles and what each last gave.
@@ -81,11 +81,11 @@ endpoints! {
     ///
     /// To its gateway.
     SetUpGateway(body: GatewayRequest): Put "/v1/gateway" -> Gateway {
-        const AUDIT: Option<Action> = Some(Action::GatewaySetUp);
+        const AUDIT: Option<Action> = Some(Action::new("gateway_set_up"));
     }
 
     /// Put the Python SDK's files back.
     UndoGateway: Delete "/v1/gateway" -> Gateway {
-        const AUDIT: Option<Action> = Some(Action::GatewayUndo);
+        const AUDIT: Option<Action> = Some(Action::new("gateway_undo"));
     }
 }

@@ -85,7 +85,7 @@ endpoints! {
     ///
     /// Changes the configuration; answers with the new one.
     UpdateConfig(body: ConfigUpdate): Put "/v1/config" -> ConfigValues {
-        const AUDIT: Option<Action> = Some(Action::ConfigUpdate);
+        const AUDIT: Option<Action> = Some(Action::new("config_update"));
     }
 
     /// Which local process got what, when.
@@ -99,11 +99,11 @@ endpoints! {
             "For `quiltctl daemon restart`. The answer holds no key: the socket that it names gives \
              them to another process of the same program alone, once.",
         );
-        const AUDIT: Option<Action> = Some(Action::KeysOffer);
+        const AUDIT: Option<Action> = Some(Action::new("keys_offer"));
     }
 
     /// Stop the daemon.
     Shutdown(query: ShutdownQuery): Post "/v1/shutdown" -> () {
-        const AUDIT: Option<Action> = Some(Action::Shutdown);
+        const AUDIT: Option<Action> = Some(Action::new("shutdown"));
     }
 }

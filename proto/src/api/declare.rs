@@ -6,7 +6,7 @@
 /// ```text
 /// /// AWS credentials of a profile.
 /// ReadCredentials(query: ProfileQuery): Get "/v1/aws/credentials" -> CredentialProcess {
-///     const AUDIT: Option<Action> = Some(Action::Credentials);
+///     const AUDIT: Option<Action> = Some(Action::CREDENTIALS);
 /// }
 /// ```
 ///

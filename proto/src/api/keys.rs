@@ -14,7 +14,7 @@ endpoints! {
     /// Make an API key.
     CreateApiKey(body: NewApiKey): Post "/v1/api-keys" -> CreatedApiKey {
         const DESCRIPTION: Option<&'static str> = Some("The only time its secret is shown.");
-        const AUDIT: Option<Action> = Some(Action::ApiKeyCreate);
+        const AUDIT: Option<Action> = Some(Action::new("api_key_create"));
         const SECRET: bool = true;
         const LAST: bool = true;
         const CREATES: bool = true;
@@ -25,7 +25,7 @@ endpoints! {
 
     /// Revoke one of your API keys.
     RevokeApiKey(path: ApiKeyId): Delete "/v1/api-keys/{id}" -> () {
-        const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
+        const AUDIT: Option<Action> = Some(Action::API_KEY_REVOKE);
     }
 
     /// Where an API key has worked, or is in use.
@@ -36,7 +36,7 @@ endpoints! {
 
     /// Revoke an API key by its secret.
     RevokeApiKeySecret(body: ApiKeyRevocation): Post "/v1/api-keys/revoke" -> () {
-        const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
+        const AUDIT: Option<Action> = Some(Action::API_KEY_REVOKE);
         const SECRET: bool = true;
         const LAST: bool = true;
     }
@@ -45,7 +45,7 @@ endpoints! {
     RotateApiKey(body: ApiKeyRotation): Post "/v1/api-keys/rotate" -> RotatedApiKey {
         const DESCRIPTION: Option<&'static str> =
             Some("The old key works until it is revoked: keep the successor first.");
-        const AUDIT: Option<Action> = Some(Action::ApiKeyRotate);
+        const AUDIT: Option<Action> = Some(Action::new("api_key_rotate"));
         const SECRET: bool = true;
         const LAST: bool = true;
         const CREATES: bool = true;
@@ -59,6 +59,6 @@ endpoints! {
 
     /// Revoke anybody's API key; for admins.
     RevokeAnyApiKey(path: ApiKeyId): Delete "/v1/admin/api-keys/{id}" -> () {
-        const AUDIT: Option<Action> = Some(Action::ApiKeyRevoke);
+        const AUDIT: Option<Action> = Some(Action::API_KEY_REVOKE);
     }
 }

@@ -53,7 +53,7 @@ endpoints! {
         const DESCRIPTION: Option<&'static str> = Some(
             "Removes pointers and manifests, never data. After an interruption, do it again.",
         );
-        const AUDIT: Option<Action> = Some(Action::PackageDelete);
+        const AUDIT: Option<Action> = Some(Action::new("package_delete"));
     }
 
     /// The versions of a package.

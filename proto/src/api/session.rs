@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Action;
 use crate::RegistryHost;
 use crate::wire::{
-    ApiKeyHandover, Bucket, LoggedOut, LoginCode, Me, RegistryAcceptance, RoleChoice, Session,
-    Token, WebLogin, WebLoginState,
+    ApiKeyHandover, Bucket, LoggedOut, LoginCode, Me, RegistryAcceptance, Session, Token, WebLogin,
+    WebLoginState,
 };
 
 /// What to find out of a login.
@@ -52,6 +52,15 @@ pub struct WebLoginQuery {
     pub accept_registry: Option<RegistryHost>,
 }
 
+/// Which role to make active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RoleChoice {
+    /// The role to make active.
+    pub role: String,
+}
+
 endpoints! {
     /// Where the login stands.
     ///
@@ -60,18 +69,18 @@ endpoints! {
 
     /// Log in with the code of the stack's login page.
     Login(body: LoginCode): Post "/v1/session" -> Session {
-        const AUDIT: Option<Action> = Some(Action::Login);
+        const AUDIT: Option<Action> = Some(Action::LOGIN);
         const SECRET: bool = true;
     }
 
     /// Forget session and API key, revoke where the stack can.
     Logout(query: LogoutQuery): Delete "/v1/session" -> LoggedOut {
-        const AUDIT: Option<Action> = Some(Action::Logout);
+        const AUDIT: Option<Action> = Some(Action::new("logout"));
     }
 
     /// Begin a login through the browser.
     StartWebLogin(query: WebLoginQuery): Post "/v1/session/web" -> WebLogin {
-        const AUDIT: Option<Action> = Some(Action::WebLogin);
+        const AUDIT: Option<Action> = Some(Action::new("web_login"));
     }
 
     /// Wait some seconds for the end of such a login.
@@ -85,24 +94,24 @@ endpoints! {
             "A login or key goes to another registry than the one before only after this, or with \
              `accept_registry` in its own request. What is logged in stays where it is.",
         );
-        const AUDIT: Option<Action> = Some(Action::RegistryAccept);
+        const AUDIT: Option<Action> = Some(Action::new("registry_accept"));
     }
 
     /// Use an API key instead of the login.
     UseApiKey(body: ApiKeyHandover): Put "/v1/session/api-key" -> Session {
-        const AUDIT: Option<Action> = Some(Action::ApiKeySet);
+        const AUDIT: Option<Action> = Some(Action::API_KEY_SET);
         const SECRET: bool = true;
         const LAST: bool = true;
     }
 
     /// Drop the API key, fall back to the login.
     ClearApiKey: Delete "/v1/session/api-key" -> () {
-        const AUDIT: Option<Action> = Some(Action::ApiKeyClear);
+        const AUDIT: Option<Action> = Some(Action::new("api_key_clear"));
     }
 
     /// A bearer token, fresh for at least a minute.
     ReadToken: Get "/v1/token" -> Token {
-        const AUDIT: Option<Action> = Some(Action::Token);
+        const AUDIT: Option<Action> = Some(Action::new("token"));
         const SECRET: bool = true;
         const LAST: bool = true;
     }
@@ -119,6 +128,6 @@ endpoints! {
     SwitchRole(body: RoleChoice): Put "/v1/me/role" -> Me {
         const DESCRIPTION: Option<&'static str> =
             Some("Every AWS credential of that stack is stale before this answers.");
-        const AUDIT: Option<Action> = Some(Action::RoleSwitch);
+        const AUDIT: Option<Action> = Some(Action::new("role_switch"));
     }
 }

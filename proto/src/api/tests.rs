@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::wire::{ApiKeyFilter, ApiKeyStatus, LoginCode, RoleChoice};
+use crate::wire::{ApiKeyFilter, ApiKeyStatus, LoginCode};
 
 #[derive(Default)]
 struct Declared(Vec<(&'static str, &'static str, Vec<&'static str>)>);

@@ -17,12 +17,3 @@ pub struct Me {
     /// Every role the user may switch to.
     pub roles: Vec<String>,
 }
-
-/// `PUT /v1/me/role`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct RoleChoice {
-    /// The role to make active.
-    pub role: String,
-}

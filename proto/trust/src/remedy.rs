@@ -4,6 +4,7 @@
 //! writing to it, whatever its mode is then. So a file gets a copy in its place,
 //! and people see what is in it; what only programs read is put aside.
 
+use std::env;
 use std::fs::{self, FileType};
 use std::io::{self, Read};
 use std::iter;
@@ -23,8 +24,10 @@ use super::{foreign_home, interpreter_line, open_at_once};
 enum Content {
     /// Settings, a script: theirs to judge.
     Text,
-    /// What may have secrets among it, of which only those are not shown.
-    Mixed,
+    /// What AWS programs read: nothing in there names a value that stands elsewhere in it.
+    OfAws,
+    /// Anything else.
+    Unknown,
     /// What only programs read.
     OfPrograms,
 }
@@ -40,10 +43,40 @@ impl Content {
             Self::Text
         } else if is_executable(path) && is_binary(path) {
             Self::OfPrograms
+        } else if is_of_aws(path) {
+            Self::OfAws
         } else {
-            Self::Mixed
+            Self::Unknown
         }
     }
+
+    /// How the copy is shown, where it is.
+    fn shown(self, copied: Command, own: &Path) -> Command {
+        // To Python, which may read it, a line ends there, too.
+        let but_for = |secrets| {
+            let lines = copied.clone().words("&& tr '\\r' '\\n' <").path(own);
+            lines.words(secrets)
+        };
+        match self {
+            Self::Text => copied.words("&& cat -v").path(own),
+            Self::OfAws => but_for(WITHOUT_AWS_SECRETS),
+            Self::Unknown => but_for(WITHOUT_API_KEYS),
+            Self::OfPrograms => copied,
+        }
+    }
+}
+
+/// Whether a path is that of a file of the AWS programs, by its place or by the
+/// variables that name one.
+fn is_of_aws(path: &Path) -> bool {
+    let variables = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+    let named = variables.iter().filter_map(env::var_os).map(PathBuf::from);
+    let real = |path: &Path| path.canonicalize().ok();
+    let mut usual = [".aws/config", ".aws/credentials"].iter();
+    usual.any(|usual| path.ends_with(usual))
+        || named
+            .into_iter()
+            .any(|named| real(&named).is_some_and(|it| Some(it) == real(path)))
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -64,8 +97,8 @@ fn is_binary(path: &Path) -> bool {
 /// Whether a file of this name is for people to read.
 fn is_text(path: &Path) -> bool {
     let endings = [
-        "toml", "yml", "yaml", "service", "socket", "plist", "bash", "zsh", "fish", "sh", "ps1",
-        "pem", "crt",
+        "toml", "yml", "yaml", "service", "socket", "conf", "plist", "bash", "zsh", "fish", "sh",
+        "ps1", "pem", "crt",
     ];
     let names = [
         ".bashrc",
@@ -80,13 +113,18 @@ fn is_text(path: &Path) -> bool {
         || names.iter().any(|name| path.ends_with(name))
 }
 
-/// What is not shown of a file: the value of a line that gives AWS programs a secret,
-/// where it is a word that nothing would run, and API keys. A line that begins with a
-/// blank may go on with a command.
-pub(super) const WITHOUT_SECRETS: &str = "| LC_ALL=C sed -E \
+/// What is not shown of a file of theirs: the value of a line that gives AWS programs a
+/// secret, where it is a word that nothing would run. A line that begins with a blank
+/// may go on with a command.
+pub(super) const WITHOUT_AWS_SECRETS: &str = "| LC_ALL=C sed -E \
      -e 's|^((export )?[aA][wW][sS]_[sS][eE][[:alpha:]_]*[[:blank:]]*[=:][[:blank:]]*)\
-     [\"]?[[:alnum:]+/=_-]+[\"]?([[:blank:]]*(#.*)?)$|\\1(a secret)\\3|' \
-     -e 's|qk_[[:alnum:]_-]+|qk_(a secret)|g' | cat -v";
+     [\"]?[[:alnum:]+/=_-]+[\"]?([[:blank:]]*(#.*)?)$|\\1(a secret)\\3|' | cat -v";
+
+/// What is not shown of other files: a value, or a line, that is an API key and no path.
+/// Whatever else a shell would do with a value is to be seen.
+pub(super) const WITHOUT_API_KEYS: &str = "| LC_ALL=C sed -E \
+     -e 's|^(([[:alpha:]_]+ )?[[:alpha:]_]+=)?([\"]?)qk_[[:alnum:]_-]+([\"]?[[:blank:]]*)$\
+     |\\1\\3qk_(a secret)\\4|' | cat -v";
 
 /// Takes from others what they may write.
 pub(super) fn close(path: &Path, owner: u32) -> Command {
@@ -116,15 +154,7 @@ fn renewed(path: &Path, content: Content) -> Command {
         "install -m 600"
     };
     let copied = Command::of(install).path(path).path(&own);
-    let shown = match content {
-        Content::Text => copied.words("&& cat -v").path(&own),
-        // To Python, which may read it, a line ends there, too.
-        Content::Mixed => copied
-            .words("&& tr '\\r' '\\n' <")
-            .path(&own)
-            .words(WITHOUT_SECRETS),
-        Content::OfPrograms => copied,
-    };
+    let shown = content.shown(copied, &own);
     shown.words("&& mv -f").path(&own).path(path)
 }
 

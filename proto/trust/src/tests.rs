@@ -220,11 +220,13 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
     };
     let renewed = |name: &str, shown: &str| copied(name, 600, shown);
     let seen = |name: &str| renewed(name, &format!(" && cat -v {name}.own"));
-    let shown_without_secrets = |name: &str| {
+    let but_for = |secrets: &str, name: &str| {
         let lines = format!("tr '\\r' '\\n' < {name}.own");
-        format!(" && {lines} {}", remedy::WITHOUT_SECRETS)
+        format!(" && {lines} {secrets}")
     };
+    let shown_without_secrets = |name: &str| but_for(remedy::WITHOUT_AWS_SECRETS, name);
     let without_secrets = |name: &str| renewed(name, &shown_without_secrets(name));
+    let without_keys = |name: &str| renewed(name, &but_for(remedy::WITHOUT_API_KEYS, name));
     let aside = |name: &str| format!("chmod go= {name} && mv {name} {name}.foreign");
     for (name, content, bits, expected) in [
         ("/quiltd.toml", "", 0o666, seen("/quiltd.toml")),
@@ -249,15 +251,10 @@ fn what_others_may_have_written_is_looked_at_first_and_their_programs_go() {
             0o666,
             without_secrets("/.aws/credentials"),
         ),
-        (
-            "/aws.cfg",
-            "# mine\n[work]\n",
-            0o666,
-            without_secrets("/aws.cfg"),
-        ),
         // Whatever it is: somebody acts by it.
-        ("/ci.key", "qk_x", 0o666, without_secrets("/ci.key")),
-        ("/quiltd.conf", "", 0o666, without_secrets("/quiltd.conf")),
+        ("/ci.key", "qk_x", 0o666, without_keys("/ci.key")),
+        ("/bashrc", "# mine\n", 0o666, without_keys("/bashrc")),
+        ("/mine.conf", "", 0o666, seen("/mine.conf")),
         // Whatever its mode is.
         (
             "/.aws/config",
@@ -315,8 +312,9 @@ fn a_file_that_is_taken_from_others_is_another_one_then() {
 #[test]
 fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
     let dir = TempDir::new().unwrap();
-    let shown = |text: &[u8]| {
-        let file = dir.path().join("aws.cfg");
+    fs::create_dir(dir.path().join(".aws")).unwrap();
+    let shown_of = |name: &str, text: &[u8]| {
+        let file = dir.path().join(name);
         fs::write(&file, text).unwrap();
         mode(&file, 0o666);
         let remedy = check(&file).unwrap_err().remedy().to_string();
@@ -324,6 +322,7 @@ fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
         assert!(run.status.success(), "{remedy}");
         String::from_utf8(run.stdout).unwrap()
     };
+    let shown = |text: &[u8]| shown_of(".aws/config", text);
     let runs = [
         "credential_process = sh -c\n  aws_se=1;id",
         "credential_process = sh -c\n aws_secret_access_key=canary",
@@ -335,6 +334,22 @@ fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
     for text in runs {
         assert_eq!(shown(text.as_bytes()), text);
     }
+    // What a shell reads may use each value elsewhere.
+    for text in [
+        "aws_se=/tmp/x\n$aws_se\n",
+        "aws_session_token=/tmp/x\n$aws_session_token\n",
+        "[Service]\nEnvironment=\\\naws_se=/tmp/x\nExecStartPre=/bin/sh -c ${aws_se}\n",
+        "x=/tmp/qk_x\n$x\n",
+        "x=qk_x;id\n",
+        "qk_x id\n",
+    ] {
+        assert_eq!(shown_of("bashrc", text.as_bytes()), text);
+        assert_eq!(shown_of("mine.conf", text.as_bytes()), text);
+    }
+    assert_eq!(
+        shown(b"credential_process = /tmp/qk_x\n"),
+        "credential_process = /tmp/qk_x\n"
+    );
     for padding in ["#".repeat(5000), "\n".repeat(4100), "é".repeat(2049)] {
         let text = format!("{padding}\n[toplevel]\nsts = !id\n");
         assert!(shown(text.as_bytes()).ends_with("[toplevel]\nsts = !id\n"));
@@ -344,8 +359,6 @@ fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
         ("aws_secret_access_key = ", "canary/+="),
         ("AWS_SESSION_TOKEN=", "canary"),
         ("export AWS_SECRET_ACCESS_KEY=", "canary"),
-        ("QUILT_API_KEY=qk_", "canary-_"),
-        ("qk_", "canary"),
         ("aws_secret_access_key=", "\"canary\""),
         ("aws_session_token : ", "canary-_"),
     ];
@@ -354,6 +367,17 @@ fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
             let seen = shown(format!("{name}{secret}{end}\nx = y\n").as_bytes());
             assert_eq!(seen, format!("{name}(a secret){end}\nx = y\n"));
         }
+    }
+    for (name, end) in [
+        ("QUILT_API_KEY=", ""),
+        ("export QUILT_API_KEY=\"", "\""),
+        ("", ""),
+    ] {
+        let seen = shown_of(
+            ".env",
+            format!("{name}qk_canary-_{end}\nx = y\n").as_bytes(),
+        );
+        assert_eq!(seen, format!("{name}qk_(a secret){end}\nx = y\n"));
     }
     assert_eq!(
         shown(b"aws_secret_access_key = canary # mine"),

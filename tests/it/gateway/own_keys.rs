@@ -1,6 +1,6 @@
 //! Programs that show the gateway an API key of their own.
 
-use quilt_tests::fake_stack::{Endpoint, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, KeySeed, StackConfig};
 use quilt_tests::harness::World;
 use serde_json::Value;
 
@@ -64,6 +64,57 @@ async fn a_key_of_the_callers_own_is_its_right_and_nobody_elses() {
         .collect();
     assert!(outcomes.contains(&"ok"), "{outcomes:?}");
     assert!(outcomes.contains(&"invalid_api_key"), "{outcomes:?}");
+}
+
+/// Any text that begins like one is a key to the gateway: what is said with it costs
+/// nobody else anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_nobody_changes_nothing_for_others() {
+    let world = set_up(StackConfig::default()).await;
+    let (authority, _) = grant(&world);
+    let said = async |key: &str, body: &str| {
+        let headers = [
+            format!("Host: {authority}"),
+            format!("Authorization: Bearer {key}"),
+            "Content-Type: application/json".to_owned(),
+        ];
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        raw(&authority, "POST /graphql", &headers, body).await.0
+    };
+    let switch =
+        r#"{"query": "mutation { switchRole(roleName: \"ReadQuiltBucket\") { __typename } }"}"#;
+    let credentials = async || world.ctl(&["credential-process"]).await.ok();
+    let before = credentials().await;
+    let made_up = "qk_garbageGARBAGEgarbage12";
+    for body in ["not json", switch, "{}"] {
+        assert!(said(made_up, body).await >= 400);
+        assert_eq!(credentials().await, before, "{body}");
+    }
+    let audit = world.ctl(&["audit", "--json"]).await.ok();
+    let audit: Vec<Value> = serde_json::from_str(&audit).unwrap();
+    let of_it = audit.iter().filter(|entry| {
+        let request = entry["request"].as_str().unwrap_or_default();
+        request.contains("with API key qk_gar")
+    });
+    let outcomes: Vec<_> = of_it.map(|entry| entry["outcome"].clone()).collect();
+    assert!(
+        !outcomes.is_empty() && !outcomes.contains(&"ok".into()),
+        "{outcomes:?}"
+    );
+
+    // Nor does what the stack cannot read, with a grant.
+    let (_, token) = grant(&world);
+    assert_eq!(said(&token, "not json").await, 400);
+    assert_eq!(credentials().await, before);
+    let away = Fault::always(FaultKind::status(503));
+    world.stack.control().plant(Endpoint::Graphql, away);
+    assert!(said(made_up, "not json").await >= 500);
+    assert_eq!(credentials().await, before);
+    world.stack.control().clear_faults();
+    // The control: a switch that is carried out makes all of it stale.
+    let (_, own) = key_of(&world, "alice");
+    assert_eq!(said(&own, switch).await, 200);
+    assert_ne!(credentials().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

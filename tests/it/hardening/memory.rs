@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Client;
 use quilt_proto::ProfileName;
-use quilt_proto::api::SwitchRole;
-use quilt_proto::wire::RoleChoice;
+use quilt_proto::api::{RoleChoice, SwitchRole};
 use quilt_tests::fake_stack::Endpoint;
 use quilt_tests::harness::{Canaries, Home, Sighting, World, can_look};
 use serde_json::Value;

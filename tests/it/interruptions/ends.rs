@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use quilt_proto::api::SwitchRole;
-use quilt_proto::wire::RoleChoice;
+use quilt_proto::api::{RoleChoice, SwitchRole};
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::{Daemon, World};
 

@@ -91,7 +91,7 @@ fn send_on(listener: &TcpListener, page: &Page<'_>) -> io::Result<Handed> {
     let end = Instant::now() + TIMEOUT;
     let mut visits = VecDeque::new();
     while Instant::now() < end {
-        let came = take_in(listener, &mut visits)?;
+        let came = take_in(listener, &mut visits, &owners)?;
         let mut is_sent = false;
         visits.retain_mut(|visit: &mut Visit| match visit.read(page, &owners) {
             // Of many who ask, to look each up takes a while.
@@ -115,9 +115,13 @@ fn send_on(listener: &TcpListener, page: &Page<'_>) -> io::Result<Handed> {
     Ok(Handed::NobodyCame)
 }
 
-/// Lets in whoever has come, the oldest of too many making way; whether anybody
-/// has.
-fn take_in(listener: &TcpListener, visits: &mut VecDeque<Visit>) -> io::Result<bool> {
+/// Lets in whoever has come, the oldest of too many making way, others before this
+/// user's; whether anybody has.
+fn take_in(
+    listener: &TcpListener,
+    visits: &mut VecDeque<Visit>,
+    owners: &Owners,
+) -> io::Result<bool> {
     for came in 0..MOST {
         match listener.accept() {
             Ok((stream, _)) => {
@@ -126,9 +130,10 @@ fn take_in(listener: &TcpListener, visits: &mut VecDeque<Visit>) -> io::Result<b
                     stream,
                     head: Vec::new(),
                     since: Instant::now(),
+                    is_kept: false,
                 });
                 if visits.len() > MOST {
-                    visits.pop_front();
+                    evict(visits, owners);
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(came > 0),
@@ -140,6 +145,22 @@ fn take_in(listener: &TcpListener, visits: &mut VecDeque<Visit>) -> io::Result<b
         }
     }
     Ok(true)
+}
+
+/// Hangs up on the oldest that is others', else on the oldest.
+fn evict(visits: &mut VecDeque<Visit>, owners: &Owners) {
+    for _ in 0..visits.len() {
+        let Some(mut oldest) = visits.pop_front() else {
+            return;
+        };
+        // Each is looked up once.
+        oldest.is_kept = oldest.is_kept || is_ours(owners, &oldest.stream);
+        if !oldest.is_kept {
+            return;
+        }
+        visits.push_back(oldest);
+    }
+    visits.pop_front();
 }
 
 /// Whether a program of this user connected, or of root's, who could take the
@@ -155,6 +176,8 @@ struct Visit {
     stream: TcpStream,
     head: Vec<u8>,
     since: Instant,
+    /// It is known to be this user's.
+    is_kept: bool,
 }
 
 /// What a visitor asked for.

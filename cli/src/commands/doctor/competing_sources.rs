@@ -5,14 +5,14 @@ use quilt_proto::wire::{Finding, FindingCode};
 use quilt_proto::{Command, quoted};
 
 use super::aws_profile::{AwsProfile, Setting};
-use crate::aws_files::ini;
+use crate::aws_files::ini::{self, OtherWay};
 
 pub(super) fn check(profile: &AwsProfile) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut rest: Vec<&Setting> = profile
         .settings
         .iter()
-        .filter(|line| ini::is_other_way(&line.key))
+        .filter(|line| ini::other_way(&line.key).is_some())
         .chain(profile.other_process())
         .collect();
     while let Some(first) = rest.first().copied() {
@@ -24,14 +24,15 @@ pub(super) fn check(profile: &AwsProfile) -> Vec<Finding> {
     found
 }
 
+/// By the key of a line; what is no other way is a process that is not ours.
 fn code(key: &str) -> FindingCode {
-    match key {
-        "credential_process" => FindingCode::ProfileOtherProcess,
-        "web_identity_token_file" => FindingCode::ProfileWebIdentity,
-        "login_session" => FindingCode::ProfileLogin,
-        key if key.starts_with("sso_") => FindingCode::ProfileSso,
-        key if key.starts_with("aws_") => FindingCode::ProfileKeys,
-        _ => FindingCode::ProfileRole,
+    match ini::other_way(key) {
+        None => FindingCode::ProfileOtherProcess,
+        Some(OtherWay::Keys) => FindingCode::ProfileKeys,
+        Some(OtherWay::Login) => FindingCode::ProfileLogin,
+        Some(OtherWay::Role) => FindingCode::ProfileRole,
+        Some(OtherWay::SingleSignOn) => FindingCode::ProfileSso,
+        Some(OtherWay::WebIdentity) => FindingCode::ProfileWebIdentity,
     }
 }
 

@@ -6,6 +6,7 @@ use quilt_proto::{Command, ProfileName, quoted};
 use super::aws_profile::AwsFiles;
 use super::remedy;
 use super::variables::Variables;
+use crate::aws_files::USUAL_PROFILE;
 use crate::aws_variables::{self, AWS_DEFAULT_PROFILE, AWS_PROFILE};
 
 pub(super) fn check(variables: &Variables, files: &AwsFiles) -> Vec<Finding> {
@@ -39,7 +40,7 @@ pub(super) fn to_be_named(variables: &Variables, files: &AwsFiles) -> Option<Str
 
 /// The one of ours to name: that of the default catalog, where it is there.
 fn usual(ours: &[String]) -> Option<&String> {
-    let usual = ours.iter().find(|ours| *ours == "quilt");
+    let usual = ours.iter().find(|ours| *ours == USUAL_PROFILE);
     usual.or(ours.first())
 }
 

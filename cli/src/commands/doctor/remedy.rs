@@ -3,6 +3,7 @@
 use quilt_proto::{Command, ProfileName};
 
 use super::aws_profile::AwsProfile;
+use crate::aws_files::USUAL_PROFILE;
 use crate::context::Context;
 
 /// Unsets variables.
@@ -30,7 +31,7 @@ fn set_up(profile: &AwsProfile, same_socket: bool) -> Command {
     if line.in_credentials || profile.name.parse::<ProfileName>().is_err() {
         return Command::edit(&line.file);
     }
-    let name = Some(&profile.name).filter(|name| *name != "quilt");
+    let name = Some(&profile.name).filter(|name| *name != USUAL_PROFILE);
     let command = Command::of("quiltctl setup aws").option_if("--name", name);
     let Some(call) = profile.call() else {
         return command;

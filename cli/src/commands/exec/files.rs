@@ -283,7 +283,7 @@ fn credential_lines<'a>(section: &[Line<'a>]) -> Vec<Line<'a>> {
 }
 
 fn is_credential_key(key: &str) -> bool {
-    ini::is_other_way(key) || matches!(key, "credential_process" | "aws_security_token")
+    ini::other_way(key).is_some() || matches!(key, "credential_process" | "aws_security_token")
 }
 
 /// The file of s3cmd without its keys, which it takes from any section.

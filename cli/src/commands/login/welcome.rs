@@ -6,14 +6,12 @@ use quilt_proto::api::{ReadGateway, ReadStatus};
 use quilt_proto::wire::Session;
 use quilt_proto::{CatalogUrl, Command};
 
+use crate::aws_files::USUAL_PROFILE;
 use crate::commands::setup::aws;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{self, host};
 use crate::output;
-
-/// What the profile of the default catalog is called.
-const USUAL: &str = "quilt";
 
 /// Says who is logged in now, and who was before. Where nobody reads it on a
 /// screen, the catalog alone on stdout, for scripts.
@@ -37,7 +35,8 @@ fn say_what_next(context: &Context, catalog: &CatalogUrl) {
     let status = context.of_all_catalogs().send(&ReadStatus).ok();
     let default = status.as_ref().and_then(|it| it.default_catalog.as_ref());
     if default.is_none_or(|default| default == catalog) {
-        let name = Some(aws::free_name(USUAL, catalog, true)).filter(|name| name != USUAL);
+        let name =
+            Some(aws::free_name(USUAL_PROFILE, catalog, true)).filter(|name| name != USUAL_PROFILE);
         let wire = Command::of("quiltctl setup aws").option_if("--name", name);
         let mut next = vec![(wire, "for every AWS program")];
         // What was set up before may keep more back than a new setup would.

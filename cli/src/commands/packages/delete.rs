@@ -1,7 +1,7 @@
 //! `packages delete`: asks first, says what it did.
 
 use quilt_proto::api::{DeletePackage, DeletePackageQuery, Endpoint as _, ReadConfig};
-use quilt_proto::{Command, TopHash, quoted};
+use quilt_proto::{Command, TopHash, python_sdk, quoted};
 
 use super::{PackageArgs, TIMEOUT, registry};
 use crate::commands::config;
@@ -100,7 +100,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
 /// The registry that is meant where none is named, as it is configured.
 fn configured(context: &Context) -> Result<Option<String>, Failure> {
     let values = context.send(&ReadConfig)?;
-    Ok(config::text(&values, "default_local_registry").map(str::to_owned))
+    Ok(config::text(&values, python_sdk::DEFAULT_LOCAL_REGISTRY).map(str::to_owned))
 }
 
 /// It in words: on this machine, unless it was configured to be elsewhere.

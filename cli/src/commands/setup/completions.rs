@@ -12,7 +12,7 @@ use super::unit;
 use crate::completion::{self, Shell};
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{aws_helper, files, look, output};
+use crate::{files, look, output, program_path};
 
 /// For which shells.
 #[derive(Debug, clap::Args)]
@@ -147,7 +147,7 @@ impl Place {
     /// The script, and the lines that read it; what was changed.
     fn set_up(&self, shell: Shell) -> Result<Vec<PathBuf>, Failure> {
         let mut changed = Vec::new();
-        let bare = completion::script(shell, &aws_helper::program()?);
+        let bare = completion::script(shell, &program_path::of_this()?);
         let script = unit::marked(&bare);
         match unit::read_bytes(&self.script)? {
             Some(there) if there == script.as_bytes() => {}

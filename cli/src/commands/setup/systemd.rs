@@ -107,29 +107,38 @@ pub(in crate::commands) fn is_set_up() -> bool {
 }
 
 /// What a user's manager reads of the daemon's units, be it there or not: the units,
-/// and beside them directories with what changes each of them, or all of a kind
-/// (systemd.unit(5)).
+/// beside them directories with what changes each of them, or all of a kind
+/// (systemd.unit(5)), and what says in which environment all of them are run
+/// (systemd-user.conf(5), environment.d(5)).
 pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
     let own = units_dir()?;
     let data = unit::base_dir("XDG_DATA_HOME", ".local/share").ok();
     let data = data.map(|data| data.join("systemd/user"));
-    let mut read = Vec::new();
+    let settings = own.with_file_name("user.conf");
+    let environment = config_dir()?.join("environment.d");
+    let mut read = changes(own.with_file_name("user.conf.d"));
+    read.push(settings);
+    read.extend(changes(environment));
     for dir in [own.with_file_name("user.control"), own]
         .into_iter()
         .chain(data)
     {
         read.extend(units(&dir));
         for name in [SERVICE, SOCKET, "service", "socket"] {
-            let changes = dir.join(format!("{name}.d"));
-            let entries = fs::read_dir(&changes).into_iter().flatten().flatten();
-            let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-            files.retain(|path| path.extension().is_some_and(|ending| ending == "conf"));
-            files.sort();
-            read.push(changes);
-            read.extend(files);
+            read.extend(changes(dir.join(format!("{name}.d"))));
         }
     }
     Ok(read)
+}
+
+/// A directory of drop-ins, and those in it.
+fn changes(dir: PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "conf"));
+    files.sort();
+    files.push(dir);
+    files
 }
 
 /// Where the units are.
@@ -290,7 +299,11 @@ fn systemctl(args: &[&str]) -> Result<(), Failure> {
 }
 
 fn units_dir() -> Result<PathBuf, Failure> {
-    Ok(unit::base_dir("XDG_CONFIG_HOME", ".config")?.join("systemd/user"))
+    Ok(config_dir()?.join("systemd/user"))
+}
+
+fn config_dir() -> Result<PathBuf, Failure> {
+    unit::base_dir("XDG_CONFIG_HOME", ".config")
 }
 
 fn service(daemon: &str) -> Result<String, Failure> {

@@ -13,7 +13,7 @@ use super::systemd;
 use crate::commands::daemon_stop;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{aws_helper, files, output, programs, start};
+use crate::{files, output, program_path, programs, start};
 
 /// What every one of our files begins with, and nobody else's.
 pub(super) const MARK: &str = "Written by quiltctl setup, which replaces and removes this file.";
@@ -140,7 +140,7 @@ pub(super) fn require(tool: &str, (there, other): (&str, &'static str)) -> Resul
 pub(super) fn daemon_path() -> Result<String, Failure> {
     let path = start::executable()?;
     let path = std::path::absolute(&path).unwrap_or(path);
-    aws_helper::may_be_written_down(&path)?;
+    program_path::may_be_written_down(&path)?;
     text(&path)
 }
 

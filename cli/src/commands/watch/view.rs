@@ -12,6 +12,7 @@ use ratatui::widgets::Paragraph;
 use super::model::Model;
 use crate::commands::audit;
 use crate::commands::status::view as status;
+use crate::grant_text;
 use crate::look::width::wrap;
 use crate::look::{Look, Symbol, host, name};
 use crate::output::clean;
@@ -319,13 +320,7 @@ fn grants(model: &Model, look: &Look, room: u16) -> Vec<Line<'static>> {
         Line::styled(format!("Grants: {}", shown.len()), strong()),
     ];
     lines.extend(shown.iter().map(|grant| {
-        let what = grant.profile.as_ref().map_or_else(
-            || "registry".to_owned(),
-            |profile| name(profile.as_str()).to_string(),
-        );
-        let holder = grant
-            .pid
-            .map_or_else(|| "quilt3".to_owned(), |pid| format!("process {pid}"));
+        let (what, holder) = (grant_text::opens(grant), grant_text::holder(grant));
         let ends = if grant.pid.is_some() {
             "as long as it runs".to_owned()
         } else {

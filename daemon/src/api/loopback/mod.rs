@@ -139,7 +139,7 @@ impl LoopbackState {
         request_meter::vended(&self.app, Via::Grant, &vended);
         let vended = vended.map_err(|error| error.problem());
         self.note(
-            Action::Credentials,
+            Action::CREDENTIALS,
             vended.as_ref().map(drop),
             opened,
             by.as_ref(),

@@ -11,7 +11,7 @@ use crate::api::endpoint::Call;
 use crate::api::error::{ApiError, LoginMethod};
 use crate::api::login_answer::welcome;
 use crate::catalog_resolver::CatalogError;
-use crate::keys::key_rotation;
+use crate::keys::key_successor;
 use crate::keys::{KeyError, KeySelector};
 use crate::stack::Scope;
 
@@ -79,7 +79,7 @@ pub(in crate::api) async fn revoke_secret(call: Call<RevokeApiKeySecret>) -> Res
 
 pub(in crate::api) async fn rotate(call: Call<RotateApiKey>) -> Result<RotatedApiKey, ApiError> {
     let session = call.session()?;
-    let rotated = key_rotation::rotate(&call.app.keys, &session, call.body).await?;
+    let rotated = key_successor::rotate(&call.app.keys, &session, call.body).await?;
     session.registry_trust().keep_notes().await;
     Ok(rotated)
 }

@@ -30,7 +30,7 @@ pub(in crate::api) async fn set_up(call: Call<SetUpGateway>) -> Result<Gateway, 
         let login = match configured.imported {
             Some(Imported::Now(outcome)) => {
                 let (catalog, peer) = (session.catalog(), peer.as_ref());
-                audit::record(&app, Action::Login, Ok(()), catalog, peer);
+                audit::record(&app, Action::LOGIN, Ok(()), catalog, peer);
                 Some(welcome(&app, &session, *outcome).await)
             }
             Some(Imported::Before) | None => None,

@@ -1,7 +1,7 @@
 //! `GET /v1/me`, `PUT /v1/me/role`.
 
-use quilt_proto::api::{ReadMe, SwitchRole};
-use quilt_proto::wire::{Me, RoleChoice, TokenKind};
+use quilt_proto::api::{ReadMe, RoleChoice, SwitchRole};
+use quilt_proto::wire::{Me, TokenKind};
 
 use crate::api::endpoint::Call;
 use crate::api::error::ApiError;

@@ -214,7 +214,7 @@ impl Attempt {
         let told = outcome.clone().map_err(ApiError::from);
         let result = told.as_ref().map(drop);
         let peer = self.peer.as_ref();
-        audit::record(&self.app, Action::Login, result, session.catalog(), peer);
+        audit::record(&self.app, Action::LOGIN, result, session.catalog(), peer);
         self.end(outcome);
         told
     }

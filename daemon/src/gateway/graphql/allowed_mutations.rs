@@ -9,20 +9,17 @@ const NAMESPACES: &[&str] = &[
     "admin.user.mutate",
 ];
 
-/// Every mutation of the public schema that neither makes, takes nor ends an
+/// Every other mutation of the public schema that neither makes, takes nor ends an
 /// API key, a login, or what logins are made with (users, their e-mail
 /// addresses and passwords, single sign-on). What a stack may have besides is
-/// not known to be harmless. A change of roles is one of rights, not of logins;
-/// a browsing session shows one package for some minutes.
+/// not known to be harmless. A change of roles is one of rights, not of logins,
+/// and stands in [`CHANGING_ROLE`]; a browsing session shows one package for some minutes.
 const HARMLESS: &[&str] = &[
     "admin.bucketRenameTabulatorTable",
     "admin.bucketSetTabulatorTable",
     "admin.packager.toggleEventRule",
     "admin.setTabulatorOpenQuery",
-    "admin.user.mutate.addRoles",
-    "admin.user.mutate.removeRoles",
     "admin.user.mutate.setAdmin",
-    "admin.user.mutate.setRole",
     "browsingSessionCreate",
     "browsingSessionDispose",
     "browsingSessionRefresh",
@@ -46,7 +43,6 @@ const HARMLESS: &[&str] = &[
     "roleSetDefault",
     "roleUpdateManaged",
     "roleUpdateUnmanaged",
-    "switchRole",
 ];
 
 /// Mutations after which a user may have another role: oneself, or a user that
@@ -67,7 +63,7 @@ pub(super) fn is_namespace(field: &str) -> bool {
 /// part of every type.
 pub(super) fn is_harmless(field: &str) -> bool {
     let name = field.rsplit('.').next();
-    HARMLESS.contains(&field) || name == Some("__typename")
+    HARMLESS.contains(&field) || changes_role(field) || name == Some("__typename")
 }
 
 /// Whether a mutation may change the user's role.

@@ -14,7 +14,8 @@ use quilt_proto::wire::PackageVersion;
 use quilt_proto::{PackageName, TopHash};
 
 use super::StoreError;
-use super::store::{Batches, Entry, Store, gather};
+use super::bounded_listing::gather;
+use super::store::{Batches, Entry, Store};
 
 /// The name of the pointer to the newest version.
 const LATEST: &str = "latest";

@@ -5,7 +5,8 @@ use quilt_proto::wire::PackageVersion;
 
 use super::LATEST;
 use crate::package::StoreError;
-use crate::package::store::{Store, gather};
+use crate::package::bounded_listing::gather;
+use crate::package::store::Store;
 
 /// Pointers read at the same time.
 const AT_ONCE: usize = 32;

@@ -7,7 +7,8 @@ use quilt_proto::wire::PackageVersion;
 use super::pointers::read_all;
 use super::{LATEST, Plan, Repoint, latest_apart};
 use crate::package::StoreError;
-use crate::package::store::{Batches, Entry, Modified, Store, gather};
+use crate::package::bounded_listing::gather;
+use crate::package::store::{Batches, Entry, Modified, Store};
 
 /// `<namespace>@<name>/<top hash>/manifest.jsonl`.
 pub(super) const MANIFESTS: &str = ".quilt/v2/manifests";

@@ -6,7 +6,7 @@ use quilt_proto::{Command, quoted};
 
 use super::config_file;
 use super::edit;
-use crate::aws_files::{self, CONFIG_ENV};
+use crate::aws_files::{self, CONFIG_ENV, USUAL_PROFILE};
 use crate::exit::{self, Failure};
 
 /// Fails where a variable says that there shall be no configuration.
@@ -29,7 +29,7 @@ pub(super) fn in_another_file(name: &str) -> Command {
 }
 
 fn again(line: &'static str, name: &str) -> Command {
-    let name = Some(name).filter(|name| *name != "quilt");
+    let name = Some(name).filter(|name| *name != USUAL_PROFILE);
     Command::of(line).option_if("--name", name)
 }
 

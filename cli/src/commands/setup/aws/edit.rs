@@ -232,7 +232,7 @@ pub(super) fn other_way(file: &[u8], profile: &str) -> Option<String> {
 fn other_key(line: &Line<'_>) -> Option<String> {
     let key = key(line.text)?;
     let process = key == "credential_process" && !is_ours(line.text);
-    (ini::is_other_way(&key) || process).then_some(key)
+    (ini::other_way(&key).is_some() || process).then_some(key)
 }
 
 fn keys(lines: &[Line<'_>]) -> Vec<String> {

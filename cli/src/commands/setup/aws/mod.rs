@@ -29,7 +29,7 @@ use self::record::Records;
 use self::undo::take_back;
 pub(in crate::commands) use self::undo::undo_all;
 use self::write::put_in;
-use crate::aws_files::{self, CONFIG_ENV};
+use crate::aws_files::{self, CONFIG_ENV, USUAL_PROFILE};
 use crate::aws_variables::AWS_PROFILE;
 use crate::commands::key_at_hand;
 use crate::commands::setup::unit;
@@ -76,7 +76,7 @@ impl Args {
     fn section_name(&self) -> String {
         let profile = self.profile.as_ref().filter(|name| !name.is_default());
         let name = self.name.as_ref().or(profile);
-        name.map_or_else(|| "quilt".to_owned(), ToString::to_string)
+        name.map_or_else(|| USUAL_PROFILE.to_owned(), ToString::to_string)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::commands::profile_named::profile_named;
 use crate::commands::setup::unit;
 use crate::context::Context;
 use crate::exit::{self, Failure};
-use crate::{aws_helper, catalog_variable};
+use crate::{catalog_variable, program_path};
 
 /// The catalog that is meant. What is written into the file is its URL: a name
 /// may mean another one later.
@@ -52,7 +52,8 @@ pub(super) fn lines(context: &Context, args: &Args) -> Result<Vec<(String, Strin
     if let Some(socket) = unit::chosen_socket(context)? {
         words.extend(["--socket".to_owned(), socket]);
     }
-    let line = command_line::write(&aws_helper::for_profiles()?, &words).ok_or_else(unwritable)?;
+    let line =
+        command_line::write(&program_path::for_profiles()?, &words).ok_or_else(unwritable)?;
     let mut lines = vec![("credential_process".to_owned(), line)];
     if let Some(region) = region(context, args, catalog.as_ref())? {
         lines.push(("region".to_owned(), region));

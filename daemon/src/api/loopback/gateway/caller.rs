@@ -84,12 +84,15 @@ impl Caller {
         match self {
             Self::Grant(opened) => {
                 let outcome = outcome.map(drop);
-                loopback.note(Action::Registry, outcome, opened, by, Some(request));
+                loopback.note(Action::REGISTRY, outcome, opened, by, Some(request));
             }
             Self::Key(holder) => {
                 let outcome = match outcome {
                     Ok(StatusCode::UNAUTHORIZED) => ErrorCode::InvalidApiKey.as_str(),
-                    Ok(_) => AuditEntry::OK,
+                    Ok(status) if status.is_success() || holder.is_known(&loopback.app) => {
+                        AuditEntry::OK
+                    }
+                    Ok(_) => ErrorCode::StackRefused.as_str(),
                     Err(problem) => problem.code.as_str(),
                 };
                 holder.note(loopback, outcome, by, request);
@@ -104,20 +107,28 @@ impl Caller {
         changes_role: bool,
     ) -> Result<Forwarded, SessionError> {
         app.sync_with_store().await;
-        let (session, carried) = match self {
+        let (session, carried, may_be_done) = match self {
             Self::Grant(opened) => {
                 let session = app.sessions.session(opened.right.catalog());
                 let carried = forward(&app.stack, &session, request, &opened.ended).await;
-                (session, carried)
+                let may_be_done = match &carried {
+                    Ok(answer) => !answer.status().is_client_error(),
+                    Err(SessionError::Stack(error)) => error.may_have_been_heard(),
+                    Err(_) => false,
+                };
+                (session, carried, may_be_done)
             }
             Self::Key(holder) => {
                 let session = app.sessions.session(&holder.catalog);
                 let carried = holder.forward(app, request).await;
-                (session, carried)
+                // Any text that begins like one is a key.
+                let is_done = |answer: &Forwarded| answer.status().is_success();
+                let may_be_done = carried.as_ref().is_ok_and(is_done) && holder.is_known(app);
+                (session, carried, may_be_done)
             }
         };
         // Whoever switches the role this way has stale credentials, too.
-        if changes_role {
+        if changes_role && may_be_done {
             app.sessions.role_switched(&session).await;
             app.note_user(&session, None);
         }
@@ -158,20 +169,25 @@ impl KeyHolder {
         let registry = self.registry(app).await?;
         let answer = app.stack.forward(&registry, self.key.secret(), &request);
         let answer = answer.await?;
-        if answer.status() != StatusCode::UNAUTHORIZED {
-            self.authenticated();
-        }
         if answer.status().is_success() {
             self.settle(app, &registry).await;
         }
+        // One that it does not know is refused in many ways, and may be answered.
+        if answer.status() != StatusCode::UNAUTHORIZED && self.is_known(app) {
+            self.authenticated();
+        }
         Ok(answer)
+    }
+
+    /// Whether a registry has known it.
+    fn is_known(&self, app: &App) -> bool {
+        self.is_settled || !app.sessions.catalogs_of_key(&self.key).is_empty()
     }
 
     /// Keeps a key with its catalog. A registry answers 200 also to one that it
     /// does not know, so it is asked whose it is, once.
     async fn settle(&self, app: &App, registry: &RegistryUrl) {
-        let is_settled = self.is_settled || !app.sessions.catalogs_of_key(&self.key).is_empty();
-        if !is_settled && self.me(app, registry).await.is_ok() {
+        if !self.is_known(app) && self.me(app, registry).await.is_ok() {
             self.known(app).await;
         }
     }
@@ -239,7 +255,7 @@ impl KeyHolder {
         let request = format!("{request} with API key {}", self.key.fingerprint());
         let event = Event {
             request: Some(&request),
-            ..Event::of(Action::Registry, outcome, Some(&self.catalog))
+            ..Event::of(Action::REGISTRY, outcome, Some(&self.catalog))
         };
         loopback.app.audit.record(&audit::by_program(event, by));
     }
