@@ -238,6 +238,21 @@ async fn a_key_comes_from_secrets_manager() {
         );
     }
     // Without any AWS credentials of the user.
+    // Past a proxy and certificates that nobody can read, nothing is asked.
+    let settings = world.home.settings();
+    std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
+    std::fs::write(&settings, "[network]\nproxy = 'http://127.0.0.1:9\n").unwrap();
+    let line = run(with_aws(
+        &world,
+        &moto,
+        &["login", "--api-key-secret", "plain"],
+    ))
+    .await;
+    let line = line.failed(8);
+    assert!(line.contains("quiltd.toml, line 2, is no TOML"), "{line}");
+    assert!(line.contains("; run: ${EDITOR:-vi} "), "{line}");
+    std::fs::remove_file(&settings).unwrap();
+
     let mut command = with_aws(&world, &moto, &["login", "--api-key-secret", "plain"]);
     command
         .env_remove("AWS_ACCESS_KEY_ID")

@@ -5,8 +5,8 @@ use std::process::Stdio;
 use quilt_tests::fake_stack::{Endpoint, Fault, FaultKind, StackConfig};
 use quilt_tests::harness::{Home, Users, World, binaries};
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
-use tokio::process::Child;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
 
 use crate::roles::{arn, world, world_of};
 
@@ -198,6 +198,70 @@ async fn another_user_who_asks_again_and_again_keeps_no_browser_waiting() {
     said.read_exact(&mut begun).await.unwrap();
     shown.signs_in(&[]).await;
     flood.kill().await.unwrap();
+}
+
+/// For every line that it reads: connects; and then as the line says.
+const STEPS: &str = "
+import socket, sys
+from urllib.parse import urlsplit
+page = urlsplit(sys.argv[1])
+lines = [f'GET {page.path} HTTP/1.1', f'Host: {page.netloc}', '', '']
+held = []
+for line in sys.stdin:
+    if line.startswith('connect'):
+        count = int(line.split()[1])
+        held = [socket.create_connection((page.hostname, page.port)) for _ in range(count)]
+        print('connected', flush=True)
+    else:
+        try:
+            held[0].sendall('\\r\\n'.join(lines).encode())
+            answer = held[0].recv(4096)
+        except OSError:
+            answer = b''
+        print('in' if b'SigninToken=' in answer else 'out', flush=True)
+";
+
+/// A process that is told what to do, line by line.
+struct Steps {
+    process: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Steps {
+    fn of(home: &Home, page: &str) -> Self {
+        let mut command = home.command("python3");
+        let command = command.args(["-I", "-c", STEPS, page]);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.kill_on_drop(true).spawn().unwrap();
+        let said = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, said }
+    }
+
+    async fn step(&mut self, line: &str) -> String {
+        let stdin = self.process.stdin.as_mut().unwrap();
+        stdin.write_all(line.as_bytes()).await.unwrap();
+        self.said.next_line().await.unwrap().unwrap()
+    }
+}
+
+/// More than there may be at a time come after one's own browser, before it asks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_takes_its_time_is_not_put_out_by_others() {
+    let Some(users) = Users::find("another user who crowds the page of a console").await else {
+        return;
+    };
+    let shown = Shown::to(Home::of(&users.a)).await;
+    let mut mine = Steps::of(&shown.world.home, &shown.page);
+    let mut theirs = Steps::of(&Home::of(&users.b), &shown.page);
+    // Two seconds may be over on a busy machine.
+    for _ in 0..5 {
+        assert_eq!(mine.step("connect 1\n").await, "connected");
+        assert_eq!(theirs.step("connect 700\n").await, "connected");
+        if mine.step("ask\n").await == "in" {
+            return;
+        }
+    }
+    panic!("the browser was put out");
 }
 
 #[tokio::test(flavor = "multi_thread")]

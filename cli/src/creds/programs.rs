@@ -6,6 +6,7 @@
 //! is first on the path, nor by a file that others may write to or replace.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -38,8 +39,11 @@ pub fn look_beside() -> Command {
 /// Programs of a name on the path. A relative entry means something else in
 /// every directory, and is left out.
 pub fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let dirs: Vec<_> = env::split_paths(&path).collect();
+    named_on(&env::var_os("PATH").unwrap_or_default(), name)
+}
+
+fn named_on(path: &OsStr, name: &str) -> impl Iterator<Item = PathBuf> {
+    let dirs: Vec<_> = env::split_paths(path).collect();
     let programs = dirs.into_iter().map(move |dir| dir.join(name));
     programs.filter(|path| path.is_absolute() && path.is_file())
 }
@@ -93,4 +97,23 @@ fn keeper() -> u32 {
     let running = fs::metadata("/proc/self/exe");
     let running = running.or_else(|_| fs::metadata(env::current_exe()?));
     running.map_or(0, |running| running.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wherever this runs: a part of the path that begins at no root leads to what is
+    /// there by chance.
+    #[test]
+    fn what_lies_in_the_current_directory_is_not_on_the_path() {
+        let own = "Cargo.toml";
+        assert!(Path::new(own).is_file(), "the control");
+        for path in ["", ".", "./", "src/..", ":", "nowhere::."] {
+            assert_eq!(named_on(OsStr::new(path), own).next(), None, "{path:?}");
+        }
+        let here = env::current_dir().unwrap();
+        let found: Vec<_> = named_on(here.as_os_str(), own).collect();
+        assert_eq!(found, [here.join(own)]);
+    }
 }
