@@ -39,13 +39,14 @@ pub fn look_beside() -> Command {
 /// Programs of a name on the path. A relative entry means something else in
 /// every directory, and is left out.
 pub fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
-    named_on(&env::var_os("PATH").unwrap_or_default(), name)
+    let path = env::var_os("PATH").unwrap_or_default();
+    named_on(&path, name).into_iter()
 }
 
-fn named_on(path: &OsStr, name: &str) -> impl Iterator<Item = PathBuf> {
-    let dirs: Vec<_> = env::split_paths(path).collect();
-    let programs = dirs.into_iter().map(move |dir| dir.join(name));
-    programs.filter(|path| path.is_absolute() && path.is_file())
+fn named_on(path: &OsStr, name: &str) -> Vec<PathBuf> {
+    let programs = env::split_paths(path).map(|dir| dir.join(name));
+    let here = programs.filter(|path| path.is_absolute() && path.is_file());
+    here.collect()
 }
 
 /// A program of the system's or the user's, by the name that is looked up where
@@ -110,10 +111,13 @@ mod tests {
         let own = "Cargo.toml";
         assert!(Path::new(own).is_file(), "the control");
         for path in ["", ".", "./", "src/..", ":", "nowhere::."] {
-            assert_eq!(named_on(OsStr::new(path), own).next(), None, "{path:?}");
+            assert_eq!(
+                named_on(OsStr::new(path), own),
+                Vec::<PathBuf>::new(),
+                "{path:?}"
+            );
         }
         let here = env::current_dir().unwrap();
-        let found: Vec<_> = named_on(here.as_os_str(), own).collect();
-        assert_eq!(found, [here.join(own)]);
+        assert_eq!(named_on(here.as_os_str(), own), [here.join(own)]);
     }
 }
