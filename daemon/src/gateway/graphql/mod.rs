@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use quilt_proto::wire::Ambiguity;
+use tokio::sync::Semaphore;
 
 use crate::stack::Forward;
 
@@ -29,6 +30,9 @@ pub struct GraphqlRequest {
     /// Why that may not be all.
     unclear: Option<Ambiguity>,
 }
+
+/// The documents that are read at a time.
+static READING: Semaphore = Semaphore::const_new(2);
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +72,13 @@ impl GraphqlRequest {
             Err(unclear) => return Self::unclear(unclear),
         };
         // It comes from anybody with a grant, and reading may take a while: in
-        // a thread where neither keeps others waiting.
-        let read = tokio::task::spawn_blocking(move || envelope.read());
+        // a thread where neither keeps others waiting, and in few of them, as each
+        // takes its part of the processors.
+        let turn = READING.acquire().await;
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            envelope.read()
+        });
         read.await.unwrap_or(Self::unclear(Ambiguity::Document))
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
 use serde_json::json;
@@ -34,6 +36,21 @@ fn document(text: &str) -> GraphqlRequest {
 
 fn is_kept_back(asked: &GraphqlRequest) -> bool {
     asked.leaves_logins_alone().is_err()
+}
+
+/// Many at once would take the processors from those who ask for credentials.
+#[tokio::test]
+async fn few_documents_are_read_at_a_time() {
+    let asked = request(Method::POST, "/graphql", "application/json", b"{}");
+    let all = READING.acquire_many(2).await.unwrap();
+    let mut read = std::pin::pin!(GraphqlRequest::of(&asked));
+    let mut once = std::pin::pin!(tokio::time::sleep(Duration::from_millis(50)));
+    tokio::select! {
+        _ = &mut read => panic!("it was read"),
+        () = &mut once => {}
+    }
+    drop(all);
+    read.await;
 }
 
 #[test]
