@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quilt_proto::wire::{GatewayRequest, GrantKind, SessionState, TokenKind};
+use quilt_proto::wire::{GatewayRequest, GrantKind};
 use quilt_proto::{CatalogUrl, RegistryUrl};
 
+use super::login_import::{Imported, import_login};
 use super::{Gateway, GatewayDiagnostic, GatewayError, OpenListener};
 use crate::grant::Right;
 use crate::grant::without_api_keys;
 use crate::quilt3::{Drift, Redirection, SdkFileError, Target};
-use crate::session::{self, LoginOutcome, Session, SessionError, TrustedRegistry};
+use crate::session::{Session, SessionError};
 use crate::stack::StackConfig;
 
 /// How setting up went.
@@ -25,15 +26,6 @@ pub struct Configured {
     pub imported: Option<Imported>,
     /// Whether a login that the SDK made is still in its files.
     pub own_login: bool,
-}
-
-/// How a login of the SDK's was taken over.
-#[derive(Debug)]
-pub enum Imported {
-    /// By this request.
-    Now(Box<LoginOutcome>),
-    /// By an earlier one.
-    Before,
 }
 
 /// How the gateway stands.
@@ -67,7 +59,7 @@ impl Gateway {
             .verify_published(published, None)
             .await?;
         let _alone = self.changing.lock().await;
-        let imported = self.take_over(session, &trusted, options.import).await?;
+        let imported = import_login(&self.sdk_files, session, &trusted, options.import).await?;
         let was = self.kept_back();
         // Before anything else: what fails later must not leave a right behind
         // that was to be kept back.
@@ -311,46 +303,5 @@ impl Gateway {
             return Err(SessionError::RegistryIsHere(catalog.clone()).into());
         }
         Ok(())
-    }
-
-    /// Makes a login of the SDK's own the session's, unless that has one; ends
-    /// what was begun by a daemon that was killed, asked for or not.
-    async fn take_over(
-        &self,
-        session: &Arc<Session>,
-        trusted: &TrustedRegistry,
-        import: bool,
-    ) -> Result<Option<Imported>, GatewayError> {
-        let registry = trusted.registry();
-        let status = session.status();
-        let is_active =
-            status.state == SessionState::Active && status.kind == Some(TokenKind::Interactive);
-        if !import && !is_active {
-            return Ok(None);
-        }
-        let own = self.sdk_files.own_login(registry)?;
-        if is_active {
-            let is_begun = own.is_some_and(|own| self.sdk_files.is_importing(&own));
-            if is_begun {
-                self.sdk_files.forget_own_login(registry)?;
-            }
-            return Ok(is_begun.then_some(Imported::Before));
-        }
-        let Some(refresh_token) = own else {
-            return Err(GatewayError::NoOwnLogin(registry.clone()));
-        };
-        self.sdk_files.begin_import(&refresh_token)?;
-        // A code and a refresh token are the same thing to a stack.
-        let taken = session::login::with_code_at(session, trusted.clone(), &refresh_token).await;
-        if taken.is_err() {
-            self.sdk_files.give_up_import()?;
-        }
-        let outcome = taken.map_err(|source| GatewayError::NotTakenOver {
-            catalog: session.catalog().clone(),
-            source,
-        })?;
-        // It has been rotated: what the SDK holds is worth nothing any more.
-        self.sdk_files.forget_own_login(registry)?;
-        Ok(Some(Imported::Now(Box::new(outcome))))
     }
 }

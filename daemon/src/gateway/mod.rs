@@ -13,6 +13,7 @@ mod error;
 mod gateway_diagnostic;
 mod graphql;
 mod lead_back;
+mod login_import;
 mod proxy;
 mod secret_filter;
 
@@ -25,11 +26,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::config_json::ConfigJsonCache;
-pub use self::configure::{Configured, Imported, State};
+pub use self::configure::{Configured, State};
 pub use self::error::GatewayError;
 pub use self::gateway_diagnostic::GatewayDiagnostic;
 pub use self::graphql::GraphqlRequest;
 use self::lead_back::ChangeLock;
+pub use self::login_import::Imported;
 pub use self::proxy::forward;
 use crate::grant::without_api_keys;
 use crate::grant::{Endpoint, Grants};

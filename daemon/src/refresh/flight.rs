@@ -209,8 +209,7 @@ impl<S: Source> Inner<S> {
         if !due.is_some_and(|deadline| deadline.reached(now)) {
             return;
         }
-        if state.is_unasked(now) && !self.source.is_in_use() {
-            state.is_idle = true;
+        if state.leave_if_unused(&self.source, now) {
             drop(state);
             self.context.changes.announce();
         } else {

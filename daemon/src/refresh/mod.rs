@@ -12,6 +12,7 @@ mod backoff;
 mod cached;
 mod flight;
 mod freshness;
+mod idle;
 #[cfg(test)]
 mod interleavings;
 mod random;

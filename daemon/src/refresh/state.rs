@@ -162,21 +162,6 @@ impl<S: Source> State<S> {
         }
     }
 
-    /// Somebody asks; answers whether nobody had for long.
-    pub(super) fn ask(&mut self, now: Moment) -> bool {
-        self.last_asked = Some(now);
-        std::mem::take(&mut self.is_idle)
-    }
-
-    /// Whether nobody has asked for as long as what is held lives.
-    pub(super) fn is_unasked(&self, now: Moment) -> bool {
-        let life = self.cached.as_ref().map(|cached| cached.lifetime);
-        match (self.last_asked, life) {
-            (Some(last_asked), Some(life)) => last_asked.after(life).reached(now),
-            _ => false,
-        }
-    }
-
     pub(super) fn valid(&self, now: Moment) -> Option<&Cached<S::Value>> {
         self.cached.as_ref().filter(|cached| cached.is_valid(now))
     }

@@ -10,7 +10,7 @@ use quilt_proto::{quoted, state_files};
 use quilt_trust::Role;
 
 use super::Settings;
-use super::settings_file::MAX_BYTES;
+use super::active_settings::MAX_BYTES;
 use crate::files;
 
 /// What the copy begins with; after it comes the file it is of.

@@ -5,6 +5,7 @@
 //! that is silently never assumed. Taken up when it changes, without a restart;
 //! a broken file changes nothing but the status.
 
+mod active_settings;
 mod arn;
 mod catalog;
 mod copy_for_restart;
@@ -16,7 +17,6 @@ mod notify;
 mod profile;
 pub mod role_session_name;
 mod security;
-mod settings_file;
 #[cfg(test)]
 mod tests;
 
@@ -26,11 +26,11 @@ use std::sync::Arc;
 
 use quilt_proto::{CatalogName, CatalogUrl, ProfileName, RegistryUrl};
 
+pub use self::active_settings::{BrokenSettings, SettingsFile};
 pub use self::arn::RoleArn;
 pub use self::error::SettingsError;
 pub use self::notify::Notify;
 pub use self::profile::{LONGEST_CHAINED, Profile};
-pub use self::settings_file::{BrokenSettings, SettingsFile};
 
 use self::document::Document;
 

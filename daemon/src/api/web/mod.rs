@@ -1,7 +1,7 @@
 //! Logins through the browser that are under way: each listens on a loopback
 //! port of its own for the one redirect it waits for.
 
-mod page;
+mod page_text;
 mod redirect;
 
 use std::collections::HashMap;

@@ -18,7 +18,7 @@ use quilt_proto::{Secret, browser_navigation};
 use url::form_urlencoded;
 
 use super::Attempt;
-use super::page::{self, Page, lead_on, page};
+use super::page_text::{self, Page, lead_on, page};
 use crate::listen::{Limits, LoopbackListener, TurnAway, UnknownOwner, WaitingLimit};
 use crate::session::{Redirect, SessionError};
 
@@ -56,7 +56,7 @@ impl RedirectListener {
     /// `ports` that is free, else one the system chooses.
     pub(super) fn bind(ports: Vec<u16>) -> io::Result<Self> {
         let bind = |port| {
-            let turn_away = UnknownOwner::TurnAway(TurnAway::with(page::to_unknown()));
+            let turn_away = UnknownOwner::TurnAway(TurnAway::with(page_text::to_unknown()));
             LoopbackListener::bind(port, turn_away)
         };
         let free = ports.into_iter().find_map(|port| bind(port).ok());
