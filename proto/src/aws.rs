@@ -6,6 +6,11 @@ use std::str::FromStr;
 
 use crate::{Secret, Timestamp};
 
+/// Names the configuration file (AWS SDKs and Tools Reference Guide).
+pub const CONFIG_FILE_ENV: &str = "AWS_CONFIG_FILE";
+/// Names the credentials file.
+pub const CREDENTIALS_FILE_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
+
 /// Why a text is not what it should be. Never quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAws {

@@ -237,7 +237,6 @@ async fn a_key_comes_from_secrets_manager() {
             "{line}"
         );
     }
-    // Without any AWS credentials of the user.
     // Past a proxy and certificates that nobody can read, nothing is asked.
     let settings = world.home.settings();
     std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
@@ -253,6 +252,7 @@ async fn a_key_comes_from_secrets_manager() {
     assert!(line.contains("; run: ${EDITOR:-vi} "), "{line}");
     std::fs::remove_file(&settings).unwrap();
 
+    // Without any AWS credentials of the user.
     let mut command = with_aws(&world, &moto, &["login", "--api-key-secret", "plain"]);
     command
         .env_remove("AWS_ACCESS_KEY_ID")

@@ -11,13 +11,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use quilt_proto::aws::{
+    CONFIG_FILE_ENV as CONFIG_ENV, CREDENTIALS_FILE_ENV as CREDENTIALS_ENV,
+};
+
 pub(crate) use self::call::Call;
 use crate::files;
-
-/// Names the configuration file (AWS SDKs and Tools Reference Guide).
-pub(crate) const CONFIG_ENV: &str = "AWS_CONFIG_FILE";
-/// Names the credentials file.
-pub(crate) const CREDENTIALS_ENV: &str = "AWS_SHARED_CREDENTIALS_FILE";
 
 /// What `setup aws` calls the profile, where nothing else is said.
 pub(crate) const USUAL_PROFILE: &str = "quilt";

@@ -39,14 +39,13 @@ pub fn look_beside() -> Command {
 /// Programs of a name on the path. A relative entry means something else in
 /// every directory, and is left out.
 pub fn on_path(name: &str) -> impl Iterator<Item = PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    named_on(&path, name).into_iter()
+    named_on(&env::var_os("PATH").unwrap_or_default(), name)
 }
 
-fn named_on(path: &OsStr, name: &str) -> Vec<PathBuf> {
-    let programs = env::split_paths(path).map(|dir| dir.join(name));
-    let here = programs.filter(|path| path.is_absolute() && path.is_file());
-    here.collect()
+fn named_on<'n>(path: &OsStr, name: &'n str) -> impl Iterator<Item = PathBuf> + use<'n> {
+    let dirs: Vec<_> = env::split_paths(path).collect();
+    let programs = dirs.into_iter().map(move |dir| dir.join(name));
+    programs.filter(|path| path.is_absolute() && path.is_file())
 }
 
 /// A program of the system's or the user's, by the name that is looked up where
@@ -108,16 +107,13 @@ mod tests {
     /// there by chance.
     #[test]
     fn what_lies_in_the_current_directory_is_not_on_the_path() {
+        let found = |path: &OsStr| named_on(path, "Cargo.toml").collect::<Vec<_>>();
         let own = "Cargo.toml";
         assert!(Path::new(own).is_file(), "the control");
         for path in ["", ".", "./", "src/..", ":", "nowhere::."] {
-            assert_eq!(
-                named_on(OsStr::new(path), own),
-                Vec::<PathBuf>::new(),
-                "{path:?}"
-            );
+            assert_eq!(found(OsStr::new(path)), Vec::<PathBuf>::new(), "{path:?}");
         }
         let here = env::current_dir().unwrap();
-        assert_eq!(named_on(here.as_os_str(), own), [here.join(own)]);
+        assert_eq!(found(here.as_os_str()), [here.join(own)]);
     }
 }

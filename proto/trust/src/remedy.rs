@@ -11,7 +11,7 @@ use std::iter;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use quilt_proto::{Command, is_state_file, python_sdk};
+use quilt_proto::{Command, aws, is_state_file, python_sdk};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
@@ -69,7 +69,7 @@ impl Content {
 /// Whether a path is that of a file of the AWS programs, by its place or by the
 /// variables that name one.
 fn is_of_aws(path: &Path) -> bool {
-    let variables = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+    let variables = [aws::CONFIG_FILE_ENV, aws::CREDENTIALS_FILE_ENV];
     let named = variables.iter().filter_map(env::var_os).map(PathBuf::from);
     let real = |path: &Path| path.canonicalize().ok();
     let mut usual = [".aws/config", ".aws/credentials"].iter();

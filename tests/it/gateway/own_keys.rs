@@ -10,14 +10,19 @@ const ME: &str = r#"{"query": "query me { me { email } }"}"#;
 
 /// The status and body of who the registry says a key is, asked by the gateway.
 pub(crate) async fn me(world: &World, key: &str) -> (u16, String) {
+    said(world, key, "POST /graphql", ME).await
+}
+
+/// What the gateway answers to JSON with a key, or another right.
+async fn said(world: &World, right: &str, what: &str, body: &str) -> (u16, String) {
     let (authority, _) = grant(world);
     let headers = [
         format!("Host: {authority}"),
-        format!("Authorization: Bearer {key}"),
+        format!("Authorization: Bearer {right}"),
         "Content-Type: application/json".to_owned(),
     ];
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-    raw(&authority, "POST /graphql", &headers, ME).await
+    raw(&authority, what, &headers, body).await
 }
 
 /// Identifier and secret of a user's key.
@@ -71,16 +76,7 @@ async fn a_key_of_the_callers_own_is_its_right_and_nobody_elses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_nobody_changes_nothing_for_others() {
     let world = set_up(StackConfig::default()).await;
-    let (authority, _) = grant(&world);
-    let said = async |key: &str, body: &str| {
-        let headers = [
-            format!("Host: {authority}"),
-            format!("Authorization: Bearer {key}"),
-            "Content-Type: application/json".to_owned(),
-        ];
-        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-        raw(&authority, "POST /graphql", &headers, body).await.0
-    };
+    let said = async |right: &str, body: &str| said(&world, right, "POST /graphql", body).await.0;
     let switch =
         r#"{"query": "mutation { switchRole(roleName: \"ReadQuiltBucket\") { __typename } }"}"#;
     let credentials = async || world.ctl(&["credential-process"]).await.ok();
@@ -121,22 +117,15 @@ async fn a_key_of_nobody_changes_nothing_for_others() {
 async fn a_key_is_filtered_like_a_grant() {
     let world = set_up(StackConfig::default()).await;
     let (_, secret) = key_of(&world, "alice");
-    let (authority, _) = grant(&world);
     let create = r#"{"query": "mutation { apiKeyCreate(input: {name: \"x\"}) { __typename } }"}"#;
-    let headers = [
-        format!("Host: {authority}"),
-        format!("Authorization: Bearer {secret}"),
-        "Content-Type: application/json".to_owned(),
-    ];
-    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
-    let (status, _) = raw(&authority, "POST /graphql", &headers, create).await;
+    let (status, _) = said(&world, &secret, "POST /graphql", create).await;
     assert_eq!(status, 200, "the probe works");
-    let (status, _) = raw(&authority, "POST /api/code", &headers, "").await;
+    let (status, _) = said(&world, &secret, "POST /api/code", "").await;
     assert_eq!(status, 404);
     world
         .ctl(&["setup", "quilt3", "--without-api-keys"])
         .await
         .ok();
-    let (status, body) = raw(&authority, "POST /graphql", &headers, create).await;
+    let (status, body) = said(&world, &secret, "POST /graphql", create).await;
     assert_eq!(status, 403, "{body}");
 }

@@ -116,8 +116,8 @@ struct Place {
 impl Place {
     fn of(shell: Shell) -> Result<Self, Failure> {
         let home = unit::home()?;
-        let config = unit::base_dir("XDG_CONFIG_HOME", ".config")?;
-        let scripts = unit::base_dir("XDG_DATA_HOME", ".local/share")?.join("quiltd/completions");
+        let config = unit::config_dir()?;
+        let scripts = unit::data_dir()?.join("quiltd/completions");
         let (script, rc) = match shell {
             Shell::Fish => (config.join("fish/completions/quiltctl.fish"), None),
             Shell::Bash => (scripts.join("quiltctl.bash"), Some(home.join(".bashrc"))),

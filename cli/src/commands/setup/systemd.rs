@@ -112,10 +112,10 @@ pub(in crate::commands) fn is_set_up() -> bool {
 /// (systemd-user.conf(5), environment.d(5)).
 pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
     let own = units_dir()?;
-    let data = unit::base_dir("XDG_DATA_HOME", ".local/share").ok();
+    let data = unit::data_dir().ok();
     let data = data.map(|data| data.join("systemd/user"));
     let settings = own.with_file_name("user.conf");
-    let environment = config_dir()?.join("environment.d");
+    let environment = unit::config_dir()?.join("environment.d");
     let mut read = changes(own.with_file_name("user.conf.d"));
     read.push(settings);
     read.extend(changes(environment));
@@ -299,11 +299,7 @@ fn systemctl(args: &[&str]) -> Result<(), Failure> {
 }
 
 fn units_dir() -> Result<PathBuf, Failure> {
-    Ok(config_dir()?.join("systemd/user"))
-}
-
-fn config_dir() -> Result<PathBuf, Failure> {
-    unit::base_dir("XDG_CONFIG_HOME", ".config")
+    Ok(unit::config_dir()?.join("systemd/user"))
 }
 
 fn service(daemon: &str) -> Result<String, Failure> {

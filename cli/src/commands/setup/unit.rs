@@ -171,6 +171,16 @@ pub(super) fn base_dir(variable: &str, usual: &str) -> Result<PathBuf, Failure> 
     }
 }
 
+/// Where a user's configuration is.
+pub(super) fn config_dir() -> Result<PathBuf, Failure> {
+    base_dir("XDG_CONFIG_HOME", ".config")
+}
+
+/// Where a user's data is.
+pub(super) fn data_dir() -> Result<PathBuf, Failure> {
+    base_dir("XDG_DATA_HOME", ".local/share")
+}
+
 /// What is said of what is in place.
 pub(super) fn in_place(changed: bool) -> &'static str {
     if changed {

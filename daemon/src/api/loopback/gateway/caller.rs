@@ -107,32 +107,35 @@ impl Caller {
         changes_role: bool,
     ) -> Result<Forwarded, SessionError> {
         app.sync_with_store().await;
-        let (session, carried, may_be_done) = match self {
-            Self::Grant(opened) => {
-                let session = app.sessions.session(opened.right.catalog());
-                let carried = forward(&app.stack, &session, request, &opened.ended).await;
-                let may_be_done = match &carried {
-                    Ok(answer) => !answer.status().is_client_error(),
-                    Err(SessionError::Stack(error)) => error.may_have_been_heard(),
-                    Err(_) => false,
-                };
-                (session, carried, may_be_done)
-            }
-            Self::Key(holder) => {
-                let session = app.sessions.session(&holder.catalog);
-                let carried = holder.forward(app, request).await;
-                // Any text that begins like one is a key.
-                let is_done = |answer: &Forwarded| answer.status().is_success();
-                let may_be_done = carried.as_ref().is_ok_and(is_done) && holder.is_known(app);
-                (session, carried, may_be_done)
-            }
+        let session = app.sessions.session(self.catalog());
+        let carried = match self {
+            Self::Grant(opened) => forward(&app.stack, &session, request, &opened.ended).await,
+            Self::Key(holder) => holder.forward(app, request).await,
         };
         // Whoever switches the role this way has stale credentials, too.
-        if changes_role && may_be_done {
+        if changes_role && self.may_have_done(app, &carried) {
             app.sessions.role_switched(&session).await;
             app.note_user(&session, None);
         }
         carried
+    }
+
+    fn catalog(&self) -> &CatalogUrl {
+        match self {
+            Self::Grant(opened) => opened.right.catalog(),
+            Self::Key(holder) => &holder.catalog,
+        }
+    }
+
+    /// Whether the stack may have done what was asked, by somebody whom it knows: any
+    /// text that begins like one is a key.
+    fn may_have_done(&self, app: &App, carried: &Result<Forwarded, SessionError>) -> bool {
+        match (self, carried) {
+            (Self::Key(holder), Ok(answer)) => answer.status().is_success() && holder.is_known(app),
+            (Self::Grant(_), Ok(answer)) => !answer.status().is_client_error(),
+            (Self::Grant(_), Err(SessionError::Stack(error))) => error.may_have_been_heard(),
+            (Self::Key(_) | Self::Grant(_), Err(_)) => false,
+        }
     }
 }
 
