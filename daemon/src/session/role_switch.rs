@@ -1,10 +1,13 @@
 //! Switching the active role.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use quilt_proto::wire::Me;
 use quilt_proto::{CatalogUrl, quoted};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Session, SessionError, Sessions};
 use crate::stack::StackError;
@@ -12,6 +15,25 @@ use crate::token_store::{Document, Reservation, StoreError};
 
 /// How long to wait for a token that has to be fetched first.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long credentials last at least, whatever is sent through the gateway: who
+/// switches roles there without end, or sends what may be a switch, leaves others
+/// time to get theirs.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The requests carried for others that may have switched the role.
+#[derive(Default)]
+pub(super) struct CarriedSwitches {
+    answered: AtomicU64,
+    told: Mutex<Told>,
+}
+
+/// Up to which of those requests everything obtained before is another role's.
+#[derive(Default)]
+struct Told {
+    last: u64,
+    at: Option<Instant>,
+}
 
 impl Sessions {
     /// Makes `role` the user's active role, for the user everywhere. Whatever
@@ -39,6 +61,24 @@ impl Sessions {
     pub async fn role_switched(&self, session: &Arc<Session>) {
         role_switched(session).await;
         self.tell_siblings(session).await;
+    }
+
+    /// A request that was carried, and answered just now, may have switched the role:
+    /// once this returns, everything obtained before is another role's. Many such
+    /// requests are told of together, once in [`PAUSE`].
+    pub async fn role_may_have_been_switched(&self, session: &Arc<Session>) {
+        let switches = &session.carried_switches;
+        let this = switches.answered.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut told = switches.told.lock().await;
+        if told.last >= this {
+            return;
+        }
+        if let Some(at) = told.at {
+            sleep_until(at + PAUSE).await;
+        }
+        told.last = switches.answered.load(Ordering::SeqCst);
+        self.role_switched(session).await;
+        told.at = Some(Instant::now());
     }
 
     async fn tell_siblings(&self, session: &Session) {

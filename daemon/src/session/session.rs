@@ -13,6 +13,7 @@ use super::api_key_slot::ApiKeySlot;
 use super::authorized_request::RefusalBackoff;
 use super::epoch::Epochs;
 use super::identity::Announcer;
+use super::role_switch::CarriedSwitches;
 use super::token_rotation::{AccessToken, TokenSource};
 use super::{Bearer, Dependencies, Identity, KeySerial, RegistryTrust, SessionError};
 use crate::refresh::{Policy, RefreshContext, RefreshError, Refresher};
@@ -27,6 +28,7 @@ pub struct Session {
     pub(super) epochs: Epochs,
     pub(super) api_key: ApiKeySlot,
     registry_trust: RegistryTrust,
+    pub(super) carried_switches: CarriedSwitches,
     pub(super) state: Mutex<State>,
     identity: Announcer,
 }
@@ -86,6 +88,7 @@ impl Session {
             epochs: Epochs::default(),
             api_key: ApiKeySlot::new(identity.clone()),
             registry_trust,
+            carried_switches: CarriedSwitches::default(),
             state: Mutex::default(),
             identity,
         }

@@ -72,6 +72,24 @@ async fn a_key_overrides_and_falls_back_and_changes_the_identity() {
     assert!(session.bearer(Duration::from_secs(1)).await.is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn many_that_may_have_switched_the_role_are_told_of_together_and_none_is_missed() {
+    let sessions = sessions().await;
+    let session = sessions.session(&catalog("a"));
+    let begun = tokio::time::Instant::now();
+    let told = futures_util::future::join_all((0..300).map(async |_| {
+        let before = session.identity();
+        sessions.role_may_have_been_switched(&session).await;
+        assert_ne!(session.identity(), before);
+        session.identity()
+    }));
+    let mut told = told.await;
+    told.dedup();
+    assert_eq!(told.len(), 2, "{told:?}");
+    // The first waits for nothing, and between them there is time for others.
+    assert_eq!(begun.elapsed().as_secs(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_stays_with_the_catalog_that_knew_it_first_whichever_daemon_is_asked() {
     let dir = tempfile::TempDir::new().unwrap();

@@ -101,7 +101,7 @@ fn asked(calls: Vec<Call>) -> GraphqlRequest {
         }
         for text in call.documents {
             if text.len() > MAX_DOCUMENT {
-                asked.doubt(Ambiguity::TooLarge);
+                asked.doubt_document(Ambiguity::TooLarge, &text);
                 continue;
             }
             match document::operations(&text, call.operation.as_deref(), &mut budget) {
@@ -111,7 +111,7 @@ fn asked(calls: Vec<Call>) -> GraphqlRequest {
                         asked.doubt(doubt);
                     }
                 }
-                Err(unclear) => asked.doubt(unclear),
+                Err(unclear) => asked.doubt_document(unclear, &text),
             }
         }
     }

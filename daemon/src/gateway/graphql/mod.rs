@@ -29,6 +29,8 @@ pub struct GraphqlRequest {
     operations: Vec<Operation>,
     /// Why that may not be all.
     unclear: Option<Ambiguity>,
+    /// What is unclear may be a mutation.
+    may_hide_mutation: bool,
 }
 
 /// The documents that are read at a time.
@@ -86,17 +88,26 @@ impl GraphqlRequest {
         Self {
             operations: Vec::new(),
             unclear: Some(unclear),
+            may_hide_mutation: true,
         }
     }
 
     /// Notes a doubt; the first is kept.
     fn doubt(&mut self, unclear: Ambiguity) {
         self.unclear.get_or_insert(unclear);
+        self.may_hide_mutation = true;
+    }
+
+    /// Notes that a document was not read. No mutation does without the word, and
+    /// documents have no other way to spell it (GraphQL, section 2.3).
+    fn doubt_document(&mut self, unclear: Ambiguity, text: &str) {
+        self.unclear.get_or_insert(unclear);
+        self.may_hide_mutation |= text.contains("mutation");
     }
 
     /// Whether it may change the user's role, and with it the AWS credentials.
     pub fn may_change_role(&self) -> bool {
-        self.unclear.is_some() || self.mutates().any(allowed_mutations::changes_role)
+        self.may_hide_mutation || self.mutates().any(allowed_mutations::changes_role)
     }
 
     /// That it neither makes API keys nor makes or ends logins; else, why that

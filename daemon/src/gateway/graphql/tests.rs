@@ -185,11 +185,14 @@ fn what_can_be_read_in_two_ways_is_never_harmless() {
             Ambiguity::Syntax,
         ),
         ("\u{feff}{\"query\": \"{me{name}}\"}", Ambiguity::Syntax),
-        (r#"{"query": "{me{name}"}"#, Ambiguity::Document),
-        (r#"{"query": "{...F}"}"#, Ambiguity::Document),
-        (r#"{"query": "type A { b: C }"}"#, Ambiguity::Document),
+        (r#"{"query": "mutation{me{name}"}"#, Ambiguity::Document),
+        (r#"{"query": "mutation{...F}"}"#, Ambiguity::Document),
         (
-            r#"{"query": "{...F} fragment F on A {b} fragment F on A {b}"}"#,
+            r#"{"query": "type A { mutation: C }"}"#,
+            Ambiguity::Document,
+        ),
+        (
+            r#"{"query": "mutation{...F} fragment F on A {b} fragment F on A {b}"}"#,
             Ambiguity::Twice,
         ),
     ] {
@@ -356,9 +359,20 @@ fn roles_change_by_switching_and_by_administration() {
         ),
         ("mutation { apiKeyCreate { switchRole } }", false),
         ("{ switchRole }", false),
+        // What cannot be read may do it, unless it lacks the word.
+        ("{ me", false),
+        ("mutation { me", true),
+        ("{ me } mutation A { b } mutation B { switchRole }", true),
     ] {
         assert_eq!(document(text).may_change_role(), changes, "{text}");
     }
+    for (field, changes) in [("a", false), ("mutation", true)] {
+        let large = document(&format!("{{ {} }}", format!("{field} ").repeat(20_000)));
+        assert!(large.unclear.is_some() && large.may_change_role() == changes);
+    }
+    // Beside a document that may be another one's name.
+    let named = posted(br#"{"query": "{me", "id": "1"}"#);
+    assert!(named.may_change_role());
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Caller {
         };
         // Whoever switches the role this way has stale credentials, too.
         if changes_role && self.may_have_done(app, &carried) {
-            app.sessions.role_switched(&session).await;
+            app.sessions.role_may_have_been_switched(&session).await;
             app.note_user(&session, None);
         }
         carried
