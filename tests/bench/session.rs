@@ -136,8 +136,7 @@ impl Session {
         let mut lines = config.lines();
         let line = lines.find_map(|line| line.trim().strip_prefix("credential_process = "));
         let line = line.context("no credential_process in the profile")?;
-        // No path here needs quotes.
-        Ok(line.split(' ').map(str::to_owned).collect())
+        shlex::split(line).context("its quotes do not close")
     }
 
     /// Any program in this session's environment.
