@@ -1,18 +1,11 @@
 //! How a command ends: an exit code and at most one line on stderr.
 
-use std::env;
 use std::fmt;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use quilt_client::Error;
 use quilt_proto::locations::NoHome;
 use quilt_proto::suggested_command::{Command, clause, sentence};
-use quilt_proto::{
-    ApiKeySecret, CatalogUrl, ErrorCode, Problem, RegistryHost, locations, terminal_safe,
-};
-use quilt_trust::Distrust;
+use quilt_proto::{ApiKeySecret, CatalogUrl, ErrorCode, Problem, RegistryHost, terminal_safe};
 
 pub(crate) use quilt_proto::exit_code::{
     DAEMON, INPUT, LOGIN, NOT_FOUND, REFUSED, UNEXPECTED, USAGE,
@@ -160,67 +153,16 @@ impl fmt::Display for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = match &error {
-            Error::Problem(problem) => return Self::from((**problem).clone()),
-            Error::InvalidAnswer(_) => {
-                return Self::new(UNEXPECTED, error).hint("quiltctl daemon restart");
-            }
-            Error::ForeignSocket { uid, .. } => {
-                // Root with the home of a user is to be that user.
-                let home = || quilt_trust::of_others().map(|(_, command)| command);
-                let hint = quilt_trust::as_owner(*uid).or_else(home);
-                hint.unwrap_or_else(|| "quiltctl --socket PATH daemon start".into())
-            }
-            Error::Nobody { .. } => Distrust::Nobody.remedy(),
-            Error::Unreachable { source, .. } if source.kind() == ErrorKind::InvalidFilename => {
-                IN_HOME.into()
-            }
-            Error::Unreachable { socket, source }
-                if source.kind() == ErrorKind::PermissionDenied =>
-            {
-                past_others(socket)
-            }
-            Error::Stopped { pid } => Command::of("kill -CONT").operand(pid),
-            // Where it was looked for: also where only this call was told of that place.
-            Error::Unreachable { socket, .. } if error.is_absent() => {
-                Command::to_daemon(Some(socket), "daemon start")
-            }
-            _ => "quiltctl daemon restart".into(),
-        };
-        Self::new(DAEMON, error).hint(hint)
+        match error {
+            Error::Problem(problem) => Self::from(*problem),
+            error => Self::new(error.exit_code(), &error).hint_if(error.remedy()),
+        }
     }
 }
-
-/// Starts a daemon in a place that is this user's.
-const IN_HOME: &str = "quiltctl --socket \"$HOME/.quilt/quiltd.sock\" daemon start";
 
 /// Whether a text looks like a key or a token.
 pub(crate) fn may_be_secret(text: &str) -> bool {
     ApiKeySecret::is_like_or_token(text)
-}
-
-/// What helps where the way to a socket is closed: another user's daemon serves
-/// nobody else, so one's own is needed, or to be that user.
-fn past_others(socket: &Path) -> Command {
-    let mut places = socket.ancestors();
-    let nearest = places.find_map(|place| place.symlink_metadata().ok());
-    if let Some(command) = nearest.and_then(|found| quilt_trust::as_owner(found.uid())) {
-        return command;
-    }
-    let others = quilt_trust::of_others().filter(|(home, _)| socket.starts_with(home));
-    if let Some((_, command)) = others {
-        return command;
-    }
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    // As su leaves it.
-    let runtime = env::var_os("XDG_RUNTIME_DIR").filter(|dir| socket.starts_with(dir));
-    if is_set(locations::SOCKET_ENV) {
-        "unset QUILTD_SOCKET && quiltctl daemon start".into()
-    } else if runtime.is_some_and(|dir| !dir.is_empty()) {
-        "unset XDG_RUNTIME_DIR && quiltctl daemon start".into()
-    } else {
-        IN_HOME.into()
-    }
 }
 
 impl From<NoHome> for Failure {
@@ -231,23 +173,12 @@ impl From<NoHome> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        let hint = default_hint(&problem.code).map(Command::of);
         let failure = Self::new(problem.code.exit_code(), &problem.detail);
         Self {
-            hint: problem.hint.clone().or(hint),
+            hint: problem.remedy(),
             problem: Some(Box::new(problem)),
             ..failure
         }
-    }
-}
-
-/// What mends an error for which the daemon named nothing. Wrong input is for
-/// the help of the command that was run.
-fn default_hint(code: &ErrorCode) -> Option<&'static str> {
-    match code {
-        ErrorCode::LoginRequired | ErrorCode::SessionExpired => Some("quiltctl login"),
-        ErrorCode::InvalidInput => None,
-        _ => Some("quiltctl status"),
     }
 }
 

@@ -177,6 +177,8 @@ struct Line {
     /// A line of a paste has ended.
     has_ended: bool,
     has_more_lines: bool,
+    /// There is no room for more of it.
+    is_full: bool,
 }
 
 /// What a key did.
@@ -197,6 +199,7 @@ impl Default for Line {
             is_pasting: false,
             has_ended: false,
             has_more_lines: false,
+            is_full: false,
         }
     }
 }
@@ -217,10 +220,11 @@ impl Line {
             }
             self.escape.clear();
             // A line that was copied with its end is whole.
-            return if self.has_ended && !self.is_pasting {
-                Typed::Whole
-            } else {
-                Typed::More
+            return match self.is_pasting {
+                true => Typed::More,
+                false if self.is_full => Typed::TooLong,
+                false if self.has_ended => Typed::Whole,
+                false => Typed::More,
             };
         }
         self.plain(key)
@@ -272,10 +276,29 @@ impl Line {
 
     fn put(&mut self, keys: &[u8]) -> Typed {
         if self.bytes.len() + keys.len() > MAX_SECRET {
-            return Typed::TooLong;
+            self.is_full = true;
+            // The rest of a paste must not be left for a shell, which runs it.
+            return if self.is_pasting {
+                Typed::More
+            } else {
+                Typed::TooLong
+            };
         }
         self.bytes.extend_from_slice(keys);
         Typed::More
+    }
+}
+
+/// Takes what was typed or pasted while nobody read it: a shell would run it. What is
+/// on the clipboard may be a page's.
+pub(crate) struct UnreadKeys;
+
+impl Drop for UnreadKeys {
+    fn drop(&mut self) {
+        if isatty(stdin()) {
+            // Nothing can be done about a terminal that is gone.
+            let _ = tcflush(stdin(), QueueSelector::IFlush);
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod error;
 mod lines;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod peer_check;
+mod remedy;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod stopped;
 

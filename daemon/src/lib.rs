@@ -10,7 +10,7 @@ pub mod app;
 pub mod audit;
 pub mod aws;
 pub mod blocked_threads;
-pub mod body_room;
+pub mod body_memory;
 pub mod catalog_resolver;
 pub mod changes;
 #[cfg(test)]

@@ -13,7 +13,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "app",
             "audit",
             "aws",
-            "body_room",
+            "body_memory",
             "catalog_resolver",
             "credential",
             "doctor",
@@ -113,7 +113,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "token_store",
         ],
     ),
-    ("body_room", &[]),
+    ("body_memory", &[]),
     ("files", &[]),
     // What fuzzers try.
     (
@@ -136,7 +136,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "gateway",
         &[
-            "body_room",
+            "body_memory",
             "files",
             "grant",
             "json_document",

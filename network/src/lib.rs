@@ -32,7 +32,9 @@ pub use self::certificates::{Unusable, WhyUnusable};
 pub use self::clients::Clients;
 pub use self::failure::Failure;
 pub use self::origin::{FailedRequest, Origin};
-pub use self::plain_endpoints::{CONSOLE_ENDPOINT_ENV, PlainEndpoint, is_plain, plain_endpoints};
+pub use self::plain_endpoints::{
+    CONSOLE_ENDPOINT_ENV, PlainEndpoint, is_plain, plain_endpoints, variables_naming,
+};
 pub use self::remedy::{HEAD, SET_CLOCK};
 pub use self::settings::{ProxyUrl, Settings, SettingsError};
 

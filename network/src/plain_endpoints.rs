@@ -16,11 +16,14 @@ pub const CONSOLE_ENDPOINT_ENV: &str = "QUILTD_CONSOLE_ENDPOINT";
 /// "Service-specific endpoints").
 const IGNORE: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 
-/// The variables that are read.
+/// Names a place for all services, and begins the name of each one's (the same guide).
+const AWS_ENDPOINT_ENV: &str = "AWS_ENDPOINT_URL";
+
+/// The variables that the daemon reads.
 const VARIABLES: [&str; 4] = [
     "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL",
+    AWS_ENDPOINT_ENV,
     CONSOLE_ENDPOINT_ENV,
 ];
 
@@ -65,6 +68,18 @@ fn among(value: impl Fn(&str) -> Option<String>) -> Vec<PlainEndpoint> {
         })
     });
     plain.collect()
+}
+
+/// The variables of this process that name a place for a service of AWS, or for all.
+pub fn variables_naming(place: &Origin) -> Vec<String> {
+    let variables = env::vars_os().filter_map(|(name, value)| {
+        let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+        let named = Url::parse(&value).ok()?;
+        (name.starts_with(AWS_ENDPOINT_ENV) && Origin::of(&named) == *place).then_some(name)
+    });
+    let mut names: Vec<String> = variables.collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]

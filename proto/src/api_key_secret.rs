@@ -1,5 +1,6 @@
 //! The secret of an API key: its alphabet, and what of it may be shown.
 
+use std::borrow::Cow;
 use std::env;
 use std::ffi::OsStr;
 use std::str::FromStr;
@@ -36,17 +37,38 @@ impl ApiKeySecret {
     /// Whether a text is like that, or has such a word in it, whatever stands before it:
     /// encodings of JSON and URLs put letters there.
     pub fn is_within(text: &str) -> bool {
-        /// Shorter ones are parts of names, such as those of programs.
+        Self::is_like_or_token(text.trim()) || Self::find(text).is_some()
+    }
+
+    /// Whether a text has a word in it that is long enough to be a key or a token.
+    pub fn has_within(text: &str) -> bool {
+        Self::find(text).is_some()
+    }
+
+    /// Where the first word is that is long enough to be a key or a token, and how long
+    /// that is. Shorter ones are parts of names, such as those of programs.
+    fn find(text: &str) -> Option<(usize, usize)> {
         const SHORTEST: usize = 16;
         let goes_on = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
-        let has_long = |start: &str| {
-            let mut found = text.match_indices(start);
-            found.any(|(at, _)| {
-                let behind = text[at + start.len()..].chars();
-                behind.take_while(|c| goes_on(*c)).count() >= SHORTEST
+        let is_of_key = |c: char| goes_on(c) || ".~+/=".contains(c);
+        let of = |start: &'static str| {
+            text.match_indices(start).find_map(|(at, _)| {
+                let behind = &text[at + start.len()..];
+                let long = behind.len() - behind.trim_start_matches(goes_on).len();
+                let all = behind.len() - behind.trim_start_matches(is_of_key).len();
+                (long >= SHORTEST).then_some((at, start.len() + all))
             })
         };
-        Self::is_like_or_token(text.trim()) || has_long(Self::PREFIX) || has_long(Self::TOKEN)
+        of(Self::PREFIX).into_iter().chain(of(Self::TOKEN)).min()
+    }
+
+    /// A text that is to be shown, without the keys and tokens in it.
+    pub fn withheld(text: &str) -> Cow<'_, str> {
+        let mut shown = Cow::Borrowed(text);
+        while let Some((at, len)) = Self::find(&shown) {
+            shown.to_mut().replace_range(at..at + len, "…");
+        }
+        shown
     }
 
     /// Takes from a process that is to be started each variable of this one's that has

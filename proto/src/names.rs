@@ -18,6 +18,9 @@ pub enum NameError {
     /// Not a profile name.
     #[error("invalid profile name: use 1 to 64 letters, digits, '-', '_' or '.'")]
     Profile,
+    /// An API key or a token where a profile's name belongs.
+    #[error("a profile's name does not look like an API key or a token")]
+    ProfileIsSecret,
     /// Not a catalog's name.
     #[error("a catalog's name is letters, digits, - and _, at most {max} of them", max = CatalogName::MAX_BYTES)]
     Catalog,
@@ -69,6 +72,9 @@ impl FromStr for ProfileName {
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if text.is_empty() || text.len() > 64 || !text.chars().all(legal) {
             return Err(NameError::Profile);
+        }
+        if ApiKeySecret::has_within(text) {
+            return Err(NameError::ProfileIsSecret);
         }
         Ok(Self(text.to_owned()))
     }

@@ -64,6 +64,17 @@ impl Problem {
         self.hint = Some(hint.into());
         self
     }
+
+    /// What to run: what the daemon named, or else what is usual for the code.
+    /// Wrong input is for the help of whatever was run.
+    pub fn remedy(&self) -> Option<Command> {
+        let usual = || match self.code {
+            ErrorCode::LoginRequired | ErrorCode::SessionExpired => Some("quiltctl login"),
+            ErrorCode::InvalidInput => None,
+            _ => Some("quiltctl status"),
+        };
+        self.hint.clone().or_else(|| usual().map(Command::of))
+    }
 }
 
 /// A detail as it is shown: it may have come over a socket from anybody.

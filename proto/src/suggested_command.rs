@@ -271,7 +271,9 @@ const MAX_LINE: usize = 16 * 1024;
 impl<'de> Deserialize<'de> for Command {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let line = String::deserialize(deserializer)?;
-        let line = terminal_safe::one_line(&line, MAX_LINE, MAX_LINE);
+        // Blanks are kept: those within quotes are part of a name.
+        let line = terminal_safe::clean(terminal_safe::head(&line, MAX_LINE));
+        let line = line.trim().to_owned();
         Ok(Self {
             parts: vec![Part::Line(line)],
         })

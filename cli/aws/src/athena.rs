@@ -147,6 +147,20 @@ async fn results(athena: &Client, id: &str) -> Result<Table, Failure> {
     Ok(table)
 }
 
+/// What whoever made an event said: nothing in it can be taken for a column, a line of
+/// ours, or an empty cell.
+fn shown_cell(text: &str) -> String {
+    let shown = quoted::name(text).to_string();
+    if shown == EMPTY {
+        format!("“{EMPTY}”")
+    } else {
+        shown
+    }
+}
+
+/// Stands where nothing is.
+const EMPTY: &str = "-";
+
 impl Table {
     fn add(&mut self, set: &ResultSet) {
         let columns = set
@@ -198,7 +212,7 @@ impl Table {
             .collect();
         let shown = |row: &Vec<Option<String>>| -> Vec<String> {
             row.iter()
-                .map(|cell| cell.as_deref().map_or_else(|| "-".to_owned(), one_line))
+                .map(|cell| cell.as_deref().map_or_else(|| EMPTY.to_owned(), shown_cell))
                 .collect()
         };
         let lines: Vec<Vec<String>> = std::iter::once(heading)

@@ -7,11 +7,17 @@ use std::process::ExitCode;
 use aws_sdk_athena::config::http::HttpResponse;
 use aws_sdk_athena::error::{ProvideErrorMetadata, SdkError};
 use quilt_client::Error;
+use quilt_network::Origin;
 use quilt_proto::suggested_command::{Command, sentence};
 use quilt_proto::{NetworkFailure, Problem, Quoted, Reason, exit_code, quoted, terminal_safe};
 
 /// Shows as whom AWS is asked.
 const WHO: &str = "aws sts get-caller-identity";
+
+const HELP: &str = "quiltctl --help";
+
+/// Shows where AWS's files name places of its services.
+const WHERE: &str = "grep -n endpoint_url \"${AWS_CONFIG_FILE:-$HOME/.aws/config}\"";
 
 /// Why it did not come about.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ impl Failure {
     }
 
     pub(crate) fn input(what: impl Display) -> Self {
-        Self::new(exit_code::INPUT, what, "quiltctl --help")
+        Self::new(exit_code::INPUT, what, HELP)
     }
 
     /// What AWS answered, or that it did not. Only its code and message: the
@@ -49,8 +55,7 @@ impl Failure {
                 .as_ref()
                 .map_or("AWS".to_owned(), ToString::to_string);
             let hint = match failure.kind() {
-                NetworkFailure::PlainHttp => Command::of("unset AWS_ENDPOINT_URL")
-                    .words("AWS_ENDPOINT_URL_SECRETS_MANAGER AWS_ENDPOINT_URL_ATHENA"),
+                NetworkFailure::PlainHttp => unset(origin.as_ref()),
                 _ => failure.remedy(origin.as_ref()),
             };
             let line = format!("{what}: {whom} {failure}");
@@ -91,14 +96,21 @@ fn causes(error: &dyn std::error::Error) -> Quoted {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Problem(problem) => {
-                let hint = problem.hint.unwrap_or_else(|| "quiltctl status".into());
-                Self::new(problem.code.exit_code(), &problem.detail, hint)
-            }
-            error => Self::new(exit_code::DAEMON, error, "quiltctl daemon start"),
-        }
+        let hint = error.remedy().unwrap_or_else(|| HELP.into());
+        Self::new(error.exit_code(), error, hint)
     }
+}
+
+/// What has `place` not asked in the clear: not to name it.
+fn unset(place: Option<&Origin>) -> Command {
+    let names = place
+        .map(quilt_network::variables_naming)
+        .unwrap_or_default();
+    if names.is_empty() {
+        return WHERE.into();
+    }
+    let unset = Command::of("unset");
+    names.iter().fold(unset, |unset, name| unset.operand(name))
 }
 
 /// Reports the end of the program, as quiltctl would.

@@ -91,6 +91,8 @@ fn every(context: &Context, args: &Args) -> Result<(), Failure> {
 
 fn one(context: &Context, args: &Args) -> Result<(), Failure> {
     let catalog = context.global().catalog.as_deref();
+    // The stack says how long it takes.
+    let _unread = secret_prompt::UnreadKeys;
     by(context, args).map_err(|failure| failure.about(catalog))
 }
 

@@ -1,7 +1,7 @@
 //! Names and texts of others as a screen shows them: cleaned, and quoted where
 //! they could be taken for our words.
 
-use quilt_proto::{quoted, terminal_safe};
+use quilt_proto::{ApiKeySecret, quoted, terminal_safe};
 
 /// The longest name that is shown as it is, in bytes.
 const MAX_NAME: usize = 4096;
@@ -68,6 +68,7 @@ pub(crate) fn says(text: &str) -> ExternalText {
 fn is_plain(text: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || "-_./@%+,=:~*?#".contains(c);
     text.len() <= MAX_NAME
+        && !ApiKeySecret::has_within(text)
         && text
             .chars()
             .all(|c| is_part(c) && terminal_safe::is_harmless(c))

@@ -154,10 +154,12 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(400);
 fn a_paste_of_more_than_a_line_is_refused_and_its_rest_reaches_no_shell() {
     let (home, requests) = home();
     let long = format!("code\n{}touch x\n", "#\n".repeat(2000));
+    let too_long = format!("\x1b[200~{}", "a".repeat(66_000));
     for parts in [
         // A terminal that says where a paste ends, however long it takes.
         &["\x1b[200~code\n", "touch x\n", "\x1b[201~"][..],
         &["\x1b[200~code\r", "touch x\r\x1b[20", "1~"],
+        &[&too_long, "\ntouch x\n\x1b[201~"],
         // One that does not.
         &["code\ntouch x\n"],
         &["code\u{3}\ntouch x\n"],
@@ -171,7 +173,11 @@ fn a_paste_of_more_than_a_line_is_refused_and_its_rest_reaches_no_shell() {
             continue;
         }
         assert_eq!(code, 8, "{parts:?}: {shown}");
-        assert!(shown.contains("more than one line was pasted"), "{shown}");
+        let refused = shown.contains("more than one line was pasted");
+        assert!(
+            refused || shown.contains("what was given is too long"),
+            "{shown}"
+        );
     }
     while let Ok(request) = requests.try_recv() {
         assert!(request.starts_with("GET "), "{request}");
@@ -185,6 +191,35 @@ fn a_paste_of_more_than_a_line_is_refused_and_its_rest_reaches_no_shell() {
     );
     let sent = std::iter::from_fn(|| requests.try_recv().ok());
     assert!(sent.last().unwrap().contains(" {\"code\":\"the-code\","));
+}
+
+#[test]
+fn what_is_pasted_while_the_stack_takes_its_time_reaches_no_shell() {
+    let home = Home::new();
+    let (go, answered) = std::sync::mpsc::channel::<()>();
+    let answered = std::sync::Arc::new(std::sync::Mutex::new(answered));
+    let requests = home.serve(move |request, mut stream: UnixStream| {
+        if request.starts_with("POST ") {
+            answered.lock().unwrap().recv().unwrap();
+        }
+        let _ = stream.write_all(http(200, SESSION).as_bytes());
+    });
+    let (mut person, program) = terminal();
+    let mut child = home
+        .command(&["login", "--no-browser"])
+        .stdin(program.try_clone().unwrap())
+        .stdout(program.try_clone().unwrap())
+        .stderr(program.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    read_until(&mut person, "Code: ");
+    person.write_all(b"the-code\r").unwrap();
+    while !requests.recv().unwrap().starts_with("POST ") {}
+    person.write_all(b"again\ntouch x\n").unwrap();
+    assert_ne!(rustix::io::ioctl_fionread(&program).unwrap(), 0);
+    go.send(()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(rustix::io::ioctl_fionread(&program).unwrap(), 0);
 }
 
 #[test]

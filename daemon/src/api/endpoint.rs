@@ -24,7 +24,7 @@ use super::audit::{Record, Subject};
 use super::error::ApiError;
 use super::request_bodies::RequestBodies;
 use crate::app::App;
-use crate::body_room::Holder;
+use crate::body_memory::Holder;
 use crate::credential::ResolvedProfile;
 use crate::keys::KeyError;
 use crate::listen::{Limits, Peer};

@@ -10,7 +10,7 @@ use hyper::body::Body as _;
 use quilt_proto::{ErrorCode, Problem};
 use tokio::time::{Instant, timeout_at};
 
-use crate::body_room::{BodyRoom, Holder, NoRoom, Place};
+use crate::body_memory::{BodyMemory, Holder, NoRoom, Place};
 use crate::stack::{Payload, Permit};
 
 /// Of the gateway: a body that needs no room of its own, in bytes. A listener has
@@ -58,8 +58,8 @@ pub(super) struct RequestBodies {
     small: usize,
     /// What belongs to the room for those who say beforehand how long they are.
     middle: usize,
-    room: Arc<BodyRoom>,
-    middle_room: Arc<BodyRoom>,
+    room: Arc<BodyMemory>,
+    middle_room: Arc<BodyMemory>,
 }
 
 impl RequestBodies {
@@ -68,14 +68,14 @@ impl RequestBodies {
         Self {
             small: SMALL,
             middle: MIDDLE,
-            room: BodyRoom::new(ROOM, SHARE),
-            middle_room: BodyRoom::new(MIDDLE_ROOM, MIDDLE_SHARE),
+            room: BodyMemory::new(ROOM, SHARE),
+            middle_room: BodyMemory::new(MIDDLE_ROOM, MIDDLE_SHARE),
         }
     }
 
     /// Of the control socket.
     pub(super) fn of_control() -> Self {
-        let room = BodyRoom::new(CONTROL_ROOM, CONTROL_SHARE);
+        let room = BodyMemory::new(CONTROL_ROOM, CONTROL_SHARE);
         Self {
             small: CONTROL_SMALL,
             middle: 0,

@@ -10,7 +10,7 @@ use super::login_import::{Imported, import_login};
 use super::{Gateway, GatewayDiagnostic, GatewayError, OpenListener};
 use crate::grant::Right;
 use crate::grant::without_api_keys;
-use crate::quilt3::{Drift, Redirection, SdkFileError, Target};
+use crate::quilt3::{LostRedirection, Redirection, SdkFileError, Target};
 use crate::session::{Session, SessionError};
 use crate::stack::StackConfig;
 
@@ -36,7 +36,7 @@ pub struct State {
     /// Whether requests are taken.
     pub listening: bool,
     /// How the SDK's files no longer lead here.
-    pub drifts: Vec<Drift>,
+    pub drifts: Vec<LostRedirection>,
     /// The SDK's files.
     pub files: Vec<PathBuf>,
     /// Whether API keys and logins are kept back.
@@ -214,7 +214,7 @@ impl Gateway {
             return Ok(None);
         };
         let mut diagnostics = Vec::new();
-        if !state.listening && !state.drifts.contains(&Drift::Auth) {
+        if !state.listening && !state.drifts.contains(&LostRedirection::Auth) {
             diagnostics.push(GatewayDiagnostic::Deaf(redirection.gateway_url));
         }
         diagnostics.extend(state.drifts.into_iter().map(GatewayDiagnostic::Drifted));
@@ -229,12 +229,12 @@ impl Gateway {
     }
 
     /// Files that lead elsewhere, and a grant that is none any more.
-    fn drifts(&self, redirection: &Redirection) -> Result<Vec<Drift>, SdkFileError> {
+    fn drifts(&self, redirection: &Redirection) -> Result<Vec<LostRedirection>, SdkFileError> {
         let mut drifts = self.sdk_files.drifts(&redirection.gateway_url)?;
-        if !drifts.contains(&Drift::Auth)
+        if !drifts.contains(&LostRedirection::Auth)
             && !self.holds_grant(&redirection.catalog_url, &redirection.gateway_url)?
         {
-            drifts.push(Drift::Auth);
+            drifts.push(LostRedirection::Auth);
         }
         Ok(drifts)
     }

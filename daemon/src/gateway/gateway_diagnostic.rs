@@ -5,7 +5,7 @@ use quilt_trust::Distrust;
 
 use super::GatewayError;
 use crate::files::FileError;
-use crate::quilt3::{ConfigError, Drift, SdkFileError};
+use crate::quilt3::{ConfigError, LostRedirection, SdkFileError};
 
 /// One thing that does. Setting it up again mends each.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum GatewayDiagnostic {
     RecordLost,
     /// The SDK looks elsewhere.
     #[error("quilt3 does not use quiltd any more: {0}")]
-    Drifted(Drift),
+    Drifted(LostRedirection),
 }
 
 impl GatewayDiagnostic {

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::graphql;
 use super::secret_filter::{Quotable, contains, is_quoted, without_secret};
-use crate::body_room::{BodyRoom, Holder};
+use crate::body_memory::{BodyMemory, Holder};
 use crate::json_document;
 use crate::session::{Session, SessionError};
 use crate::stack::{Forward, Forwarded, StackClient, StackError, is_encoded};
@@ -31,7 +31,7 @@ const LOOK: usize = 256 * 1024;
 const SMALL: usize = 8 * 1024;
 const ROOM: usize = 64 * LOOK;
 const SHARE: usize = ROOM / 2;
-static LOOKS: LazyLock<Arc<BodyRoom>> = LazyLock::new(|| BodyRoom::new(ROOM, SHARE));
+static LOOKS: LazyLock<Arc<BodyMemory>> = LazyLock::new(|| BodyMemory::new(ROOM, SHARE));
 
 /// How long a registry's answers wait for each other.
 const WAIT: Duration = Duration::from_secs(30);

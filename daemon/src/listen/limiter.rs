@@ -5,7 +5,7 @@
 //! may be told to come again. Only who does not read answers, or send the rest
 //! of a request, is cut off.
 
-mod book;
+mod connection_table;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -18,12 +18,14 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub(in crate::listen) use self::book::{Order, Turn};
-pub use self::book::{Origin, StreamRefused};
+pub(in crate::listen) use self::connection_table::{Order, Turn};
+pub use self::connection_table::{Origin, StreamRefused};
 pub use self::slot::ConnectionSlot;
 pub(in crate::listen) use self::slot::Slot;
 
-use self::book::{Admission, Book, Eviction, Id, PACE, Pressure, Search, Why};
+use self::connection_table::{
+    Admission, ConnectionTable, Eviction, Id, PACE, Pressure, Search, Why,
+};
 use self::slot::Link;
 use crate::metrics::ConnectionMeter;
 use crate::raw;
@@ -55,7 +57,7 @@ pub(super) struct ConnectionLimiter {
 
 #[derive(Debug, Default)]
 struct State {
-    book: Book,
+    table: ConnectionTable,
     links: HashMap<Id, Arc<Link>>,
     /// When a newcomer last waited in vain, or for somebody to be found while
     /// that was not long ago.
@@ -97,7 +99,7 @@ impl ConnectionLimiter {
     pub(super) fn new(slots: usize, meter: ConnectionMeter) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
-                book: Book::new(slots),
+                table: ConnectionTable::new(slots),
                 ..State::default()
             }),
             changed: Notify::new(),
@@ -107,7 +109,7 @@ impl ConnectionLimiter {
 
     /// Slots that `origin` holds.
     pub(super) fn held(&self, origin: &Origin) -> usize {
-        self.state.lock().book.held(origin)
+        self.state.lock().table.held(origin)
     }
 
     /// Returns when somebody has gone or has nothing more to ask, and after a
@@ -144,12 +146,12 @@ impl ConnectionLimiter {
                 (false, false) => Pressure::None,
             },
         };
-        match state.book.admit(&newcomer.origin, search, now) {
+        match state.table.admit(&newcomer.origin, search, now) {
             Admission::Slot { id, evicted } => {
                 self.tell(&state, evicted);
                 let link = Arc::<Link>::default();
                 state.links.insert(id, Arc::clone(&link));
-                state.peak = state.peak.max(state.book.open());
+                state.peak = state.peak.max(state.table.open());
                 self.meter.opened();
                 let limiter = Arc::clone(self);
                 Some(Slot(ConnectionSlot { limiter, id, link }))
@@ -172,7 +174,7 @@ impl ConnectionLimiter {
     pub(super) async fn shed(&self) -> bool {
         let evicted = {
             let mut state = self.state.lock();
-            let evicted = state.book.shed();
+            let evicted = state.table.shed();
             self.tell(&state, evicted);
             evicted
         };
@@ -210,10 +212,10 @@ impl ConnectionLimiter {
 
     fn remove(&self, id: Id) {
         let mut state = self.state.lock();
-        let turns = state.book.remove(id);
+        let turns = state.table.remove(id);
         state.links.remove(&id);
         Self::wake(&state, turns);
-        let open = state.book.open();
+        let open = state.table.open();
         let is_over = state.peak >= CROWD && open <= state.peak / 8;
         if is_over {
             state.peak = open;

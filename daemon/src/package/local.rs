@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use quilt_trust::Rights;
+use quilt_trust::PreservedPermissions;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, renameat, statat, unlinkat};
 use rustix::process::geteuid;
 use tokio::sync::mpsc;
@@ -168,9 +168,9 @@ impl<T> Sender<T> {
 /// Gives a file the rights of the one whose place it takes, and with root its
 /// owner.
 fn share(file: &File, folder: &Folder, name: &str) -> io::Result<()> {
-    let rights = match Rights::at(folder, name)? {
+    let rights = match PreservedPermissions::at(folder, name)? {
         Some(before) => before,
-        None => Rights::new_in(folder, 0o644)?,
+        None => PreservedPermissions::new_in(folder, 0o644)?,
     };
     if geteuid().is_root() {
         rights.give_owner(file)?;

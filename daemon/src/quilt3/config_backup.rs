@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use quilt_proto::python_sdk;
-use quilt_trust::Rights;
+use quilt_trust::PreservedPermissions;
 
 /// Keeps a copy of what is there, with its rights, whatever the directory gives.
 /// Answers whether that is `text` already, of which no copy is needed.
@@ -23,7 +23,7 @@ pub(super) fn keep(path: &Path, text: &str) -> io::Result<bool> {
     }
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S.%6fZ");
     let backup = path.with_file_name(format!("{}.backup.{now}", python_sdk::CONFIG_FILE));
-    let rights = Rights::of(path)?;
+    let rights = PreservedPermissions::of(path)?;
     fs::copy(path, &backup)?;
     let copy = OpenOptions::new().write(true).open(&backup)?;
     rights.map_or(Ok(()), |rights| rights.give(&copy))?;

@@ -274,7 +274,7 @@ impl ConfigFile {
     }
 
     /// Takes a catalog's values over where no catalog is named yet, keeping what
-    /// else is in the file. Answers whether it did.
+    /// the user has set. Answers whether it did.
     pub fn adopt(
         &self,
         catalog: &CatalogUrl,
@@ -284,7 +284,13 @@ impl ConfigFile {
         if self.catalog()?.is_some() {
             return Ok(false);
         }
-        let values = overlaid(self.read()?, catalog, published);
+        let set = self.known()?.stored.clone();
+        let mut values = overlaid(self.read()?, catalog, published);
+        let defaults = config_keys::defaults(&self.dir);
+        let is_own = |key: &String, value: &Value| {
+            key != python_sdk::NAVIGATOR_URL && defaults.get(key) != Some(value)
+        };
+        values.extend(set.into_iter().filter(|(key, value)| is_own(key, value)));
         self.write(&self.render(&values)?, true)?;
         Ok(true)
     }
@@ -302,8 +308,18 @@ impl ConfigFile {
         Ok(values)
     }
 
+    /// The SDK's defaults with a catalog's values. Who wants to be told of to nobody
+    /// is not, in whichever catalog: nothing else of the file is kept.
     fn adopted(&self, catalog: &CatalogUrl, published: &Map<String, Value>) -> ConfigValues {
-        overlaid(config_keys::defaults(&self.dir), catalog, published)
+        const KEPT: &str = python_sdk::TELEMETRY_DISABLED;
+        let mut values = overlaid(config_keys::defaults(&self.dir), catalog, published);
+        // A file that cannot be read is put aside as it is.
+        let before = self.known().ok();
+        if let Some(value) = before.and_then(|before| before.stored.get(KEPT).cloned()) {
+            let value = config_keys::check(KEPT, &value).unwrap_or(json!(true));
+            values.insert(KEPT.to_owned(), value);
+        }
+        values
     }
 
     /// Back to the SDK's defaults, with a backup.

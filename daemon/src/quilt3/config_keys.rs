@@ -11,7 +11,6 @@ use url::Url;
 
 use super::ConfigError;
 
-const TELEMETRY_DISABLED: &str = "telemetry_disabled";
 const REGION: &str = "region";
 
 /// Every key, in the SDK's order.
@@ -21,7 +20,7 @@ pub(super) const KEYS: [&str; 11] = [
     python_sdk::DEFAULT_REMOTE_REGISTRY,
     python_sdk::DEFAULT_INSTALL_LOCATION,
     python_sdk::REGISTRY_URL,
-    TELEMETRY_DISABLED,
+    python_sdk::TELEMETRY_DISABLED,
     "s3Proxy",
     "apiGatewayEndpoint",
     "binaryApiGatewayEndpoint",
@@ -36,7 +35,7 @@ pub(super) fn defaults(dir: &Path) -> ConfigValues {
         python_sdk::DEFAULT_LOCAL_REGISTRY => {
             Url::from_file_path(dir.join("packages")).map_or(Value::Null, |url| json!(url.as_str()))
         }
-        TELEMETRY_DISABLED => json!(false),
+        python_sdk::TELEMETRY_DISABLED => json!(false),
         python_sdk::DEFAULT_REGISTRY_VERSION => json!(1),
         _ => Value::Null,
     };
@@ -69,7 +68,7 @@ pub(super) fn check(key: &str, value: &Value) -> Result<Value, ConfigError> {
         return Ok(Value::Null);
     }
     match key {
-        TELEMETRY_DISABLED => match text.as_str() {
+        python_sdk::TELEMETRY_DISABLED => match text.as_str() {
             "true" => Ok(json!(true)),
             "false" => Ok(json!(false)),
             _ => Err(bad("expected true or false".to_owned())),

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use quilt_trust::Rights;
+use quilt_trust::PreservedPermissions;
 use serde::{Deserialize, Serialize};
 
 use super::SdkFileError;
@@ -21,7 +21,7 @@ pub(super) struct FileModes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Before {
-    Rights(Rights),
+    Permissions(PreservedPermissions),
     /// By a version that noted the bits alone: whose group they were about is
     /// not known.
     Bits(u32),
@@ -29,7 +29,12 @@ enum Before {
 
 impl FileModes {
     pub(super) fn of(config: &Path, auth: &Path) -> Self {
-        let rights = |path| Rights::of(path).ok().flatten().map(Before::Rights);
+        let rights = |path| {
+            PreservedPermissions::of(path)
+                .ok()
+                .flatten()
+                .map(Before::Permissions)
+        };
         Self {
             config: rights(config),
             auth: rights(auth),
@@ -53,13 +58,13 @@ impl FileModes {
 }
 
 fn give_back(before: &Before, path: &Path) -> io::Result<()> {
-    let now = Rights::of(path)?;
+    let now = PreservedPermissions::of(path)?;
     if now.is_none_or(|now| now.mode() != files::PRIVATE) {
         return Ok(());
     }
     let rights = match before {
-        Before::Rights(rights) => Some(rights.clone()),
-        Before::Bits(mode) => Rights::of_mode(path, *mode)?,
+        Before::Permissions(rights) => Some(rights.clone()),
+        Before::Bits(mode) => PreservedPermissions::of_mode(path, *mode)?,
     };
     let file = OpenOptions::new().write(true).open(path)?;
     rights.map_or(Ok(()), |rights| rights.give(&file))

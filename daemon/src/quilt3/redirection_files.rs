@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::auth_file::AuthFile;
 use super::config_file::Turn;
 use super::credentials_file::Placeholder;
-use super::drift::Drift;
 use super::file_modes::FileModes;
 use super::login_import_note::LoginImport;
+use super::lost_redirection::LostRedirection;
 use super::redirection_record::{Record, Redirection};
 use super::{ConfigFile, SdkFileError};
 use crate::files;
@@ -321,13 +321,13 @@ impl SdkFiles {
     }
 
     /// How the files no longer lead to the gateway; nothing where they do.
-    pub fn drifts(&self, gateway: &RegistryUrl) -> Result<Vec<Drift>, SdkFileError> {
+    pub fn drifts(&self, gateway: &RegistryUrl) -> Result<Vec<LostRedirection>, SdkFileError> {
         let mut drifts = Vec::new();
         if !self.redirects_to(gateway)? {
-            drifts.push(Drift::Config);
+            drifts.push(LostRedirection::Config);
         }
         if self.grant(gateway)?.is_none() {
-            drifts.push(Drift::Auth);
+            drifts.push(LostRedirection::Auth);
         }
         Ok(drifts)
     }

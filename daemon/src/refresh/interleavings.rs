@@ -18,7 +18,7 @@ use shuttle::future::{JoinHandle, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 use tokio_util::task::TaskTracker;
 
-use super::flight::storm::hanging_up;
+use super::single_flight::storm::hanging_up;
 use super::{Expires, Failure, Policy, RefreshContext, RefreshError, Refresher, Source};
 use crate::changes::Changes;
 use crate::checked_sync::checked::{detached_so_far, under_check};

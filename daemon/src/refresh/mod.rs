@@ -10,12 +10,12 @@
 
 mod backoff;
 mod cached;
-mod flight;
 mod freshness;
 mod idle;
 #[cfg(test)]
 mod interleavings;
 mod random;
+mod single_flight;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -30,8 +30,8 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::backoff::retry_after_seconds;
-use self::flight::{FetchState, Inner};
 pub use self::freshness::Policy;
+use self::single_flight::{FetchState, Inner};
 use self::state::FetchReceiver;
 use crate::changes::Changes;
 use crate::checked_sync::{Scoped, scoped};
@@ -202,7 +202,7 @@ impl<S: Source> Refresher<S> {
         timeout: Duration,
     ) -> Result<S::Value, RefreshError<S::Error>> {
         let (asked, began) = (self.inner.now(), Instant::now());
-        let value = flight::wait::<S>(pending, timeout).await?;
+        let value = single_flight::wait::<S>(pending, timeout).await?;
         if value.expires_at() > asked {
             return Ok(value);
         }
@@ -210,7 +210,7 @@ impl<S: Source> Refresher<S> {
             Ok(value) => Ok(value),
             Err(FetchState::Failed(error)) => Err(RefreshError::Source(error)),
             Err(FetchState::Pending(pending)) => {
-                flight::wait::<S>(pending, timeout.saturating_sub(began.elapsed())).await
+                single_flight::wait::<S>(pending, timeout.saturating_sub(began.elapsed())).await
             }
         }
     }

@@ -6,7 +6,7 @@ use quilt_proto::aws::{NotAws, SessionKeys};
 use quilt_proto::{Secret, Timestamp};
 use serde::Deserialize;
 
-use super::{RegistryClient, StackError};
+use super::{RegistryClient, StackError, paths};
 
 /// The longest that temporary credentials live, in seconds: 36 hours (AWS STS API
 /// Reference, `GetSessionToken`).
@@ -41,7 +41,7 @@ pub async fn issue(
     registry: RegistryClient<'_>,
     now: Timestamp,
 ) -> Result<SessionKeys, StackError> {
-    let request = registry.request(Method::GET, "/api/auth/get_credentials")?;
+    let request = registry.request(Method::GET, paths::CREDENTIALS)?;
     let answer = registry.send(request).await?;
     let issued = answer.json_of_aws::<Issued>()?.and_then(Issued::try_into);
     let issued = issued.and_then(|issued: SessionKeys| {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::me::ME;
-use super::{RegistryClient, StackError};
+use super::{RegistryClient, StackError, paths};
 
 /// A document of `queries/` with the name of its one operation.
 pub(super) struct Operation {
@@ -48,7 +48,7 @@ impl RegistryClient<'_> {
             "query": operation.document,
             "variables": variables,
         });
-        let request = self.request(Method::POST, "/graphql")?.json(&body);
+        let request = self.request(Method::POST, paths::GRAPHQL)?.json(&body);
         let mut answer = self.send(request).await?;
         let reply: Reply = answer.large_json().await?;
         if let Some(problem) = reply.errors.first() {

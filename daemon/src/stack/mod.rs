@@ -20,6 +20,7 @@ mod http;
 mod local_only_keys;
 mod me;
 pub mod oauth;
+pub mod paths;
 mod registry_client;
 mod replayable_body;
 pub mod search;

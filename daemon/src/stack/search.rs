@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{RegistryClient, StackError};
+use super::{RegistryClient, StackError, paths};
 
 /// Hits when no limit is given, as in the Python SDK.
 const DEFAULT_LIMIT: u32 = 10;
@@ -44,7 +44,7 @@ pub async fn search(
     }
     let limit = search.limit.unwrap_or(DEFAULT_LIMIT);
     let size = limit.to_string();
-    let request = registry.request(Method::GET, "/api/search")?.query(&[
+    let request = registry.request(Method::GET, paths::SEARCH)?.query(&[
         ("index", "_all"),
         ("action", action),
         (parameter, &text),

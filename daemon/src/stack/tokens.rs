@@ -6,7 +6,7 @@ use quilt_proto::{Quoted, Reason, RegistryUrl, Secret, Timestamp};
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::{StackClient, StackError};
+use super::{StackClient, StackError, paths};
 
 /// Lifetime of an OAuth access token whose answer does not say, in seconds
 /// (RFC 6749 leaves it to documentation; Quilt's clients assume an hour).
@@ -40,7 +40,7 @@ pub async fn exchange(
         expires_at: Option<f64>,
         error: Option<String>,
     }
-    let url = registry.join("/api/token");
+    let url = registry.join(paths::TOKEN);
     let form = [("refresh_token", refresh_token.expose())];
     let request = stack.client(&url)?.post(&url).form(&form);
     let secrets = [refresh_token];

@@ -12,6 +12,7 @@ mod file;
 mod keyring;
 mod keyring_migration;
 
+mod inactive_store;
 mod keyring_presence;
 mod keyring_record;
 mod known_catalog;
@@ -21,7 +22,6 @@ mod memory;
 mod open;
 #[cfg(not(target_os = "macos"))]
 pub(crate) mod session_bus;
-mod store_out_of_use;
 #[cfg(test)]
 mod tests;
 

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::access_check::Right;
 #[cfg(target_os = "linux")]
 use super::file_system;
-use super::permissions::Right;
 
 /// Whom an entry is about, of those whose rights the group's bits bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

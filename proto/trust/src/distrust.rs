@@ -1,6 +1,6 @@
 //! Why a file is not believed or not written, and what mends it.
 
-use super::permissions;
+use super::access_check;
 use super::words::words;
 use std::env;
 use std::fs;
@@ -172,7 +172,7 @@ impl Distrust {
 fn is_shared(path: &Path, mode: u32) -> bool {
     let kind = path.symlink_metadata().map(|found| found.file_type());
     let is_plain = kind.is_ok_and(|kind| kind.is_file() || kind.is_dir());
-    mode & permissions::STICKY != 0 || !is_plain
+    mode & access_check::STICKY != 0 || !is_plain
 }
 
 /// The distrust behind an error of a file operation, where that is what it is.

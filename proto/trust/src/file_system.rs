@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use quilt_proto::locations;
 
 use super::path_walk::walk;
-use super::{Distrust, permissions};
+use super::{Distrust, access_check};
 
 /// The table and key in `quiltd.toml` that hold the names.
 pub const SETTING: (&str, &str) = ("security", "loose_file_systems");
@@ -171,7 +171,7 @@ fn is_allowed(wanted: &str) -> bool {
 fn allowance(wanted: &str) -> bool {
     let Some(path) = settings() else { return false };
     let way = walk(&path, true).and_then(|way| match &way.found {
-        Some(found) => permissions::own(&way.real, found, permissions::Owner::UserOrRoot),
+        Some(found) => access_check::own(&way.real, found, access_check::Owner::UserOrRoot),
         None => Ok(()),
     });
     let may_speak = match way {

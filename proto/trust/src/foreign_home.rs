@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use quilt_proto::{Command, locations};
 use rustix::process::geteuid;
 
-use super::permissions::{self, Owner};
+use super::access_check::{self, Owner};
 use super::{Distrust, users};
 
 /// What `HOME` is, where it is not this user's, and what makes it so. Root may
@@ -35,7 +35,7 @@ fn own(user: u32) -> Command {
 /// Whether it is this user's; also where its file system cannot tell.
 fn is_ours(dir: &Path) -> bool {
     dir.metadata().is_ok_and(|found| {
-        let judged = permissions::own(dir, &found, Owner::User);
+        let judged = access_check::own(dir, &found, Owner::User);
         found.is_dir() && !matches!(judged, Err(Distrust::Foreign { .. }))
     })
 }
@@ -43,7 +43,7 @@ fn is_ours(dir: &Path) -> bool {
 /// As /tmp is, which people who have no home name as one.
 fn is_for_everybody(dir: &Path) -> bool {
     dir.metadata()
-        .is_ok_and(|found| found.mode() & permissions::STICKY != 0)
+        .is_ok_and(|found| found.mode() & access_check::STICKY != 0)
 }
 
 /// The command for a place that the system did not let us use: it names another

@@ -12,24 +12,24 @@
 //! others any more, so no descriptors are needed for it; the file itself is
 //! judged by the descriptor it is read from.
 
+mod access_check;
 mod acl;
+mod atomic_write;
 mod close_to_others;
 mod distrust;
-mod draft;
 mod file_system;
 mod foreign_home;
-mod groups;
-mod held;
+mod group_members;
 mod inode;
 mod interpreter;
 mod lock;
+mod lock_holders;
 mod name_services;
 mod namespace;
 mod open;
 mod path_walk;
-mod permissions;
+mod preserved_permissions;
 mod remedy;
-mod rights;
 #[cfg_attr(not(target_os = "linux"), path = "no_sock_diag.rs")]
 mod sock_diag;
 pub mod sockets;
@@ -42,21 +42,23 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use self::access_check::{Owner, Right};
+pub use self::atomic_write::{
+    directory, draft, draft_like, sweep_drafts, sync_directory, take_place,
+};
 pub use self::distrust::{Distrust, Others, as_owner, behind};
-pub use self::draft::{directory, draft, draft_like, sweep_drafts, sync_directory, take_place};
 pub use self::file_system::{SETTING, allowed_in, known_names, settings_at};
 pub use self::foreign_home::{look, of_others};
-pub use self::held::Held;
 pub use self::inode::{Inode, inode, is_at};
 pub use self::interpreter::interpreter_line;
 pub use self::lock::{Attempt, LockWait};
+pub use self::lock_holders::Held;
 pub use self::namespace::{is_our_peer, knows_us};
 pub use self::open::{Access, open, open_at_once, open_or_make};
 pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
-use self::permissions::{Owner, Right};
+pub use self::preserved_permissions::PreservedPermissions;
 pub use self::remedy::{free, put_aside, was_put_aside};
-pub use self::rights::Rights;
 pub use self::words::words;
 
 /// What a file is to the program.
@@ -84,7 +86,7 @@ pub fn judge(path: &Path, role: Role) -> Result<(), Distrust> {
 pub fn judge_all(dir: &Path, names: &[&str]) -> Vec<Distrust> {
     let way = walk(dir, true).and_then(|way| {
         if let Some(found) = &way.found {
-            permissions::parent(&way.real, found, None, way.is_system)?;
+            access_check::parent(&way.real, found, None, way.is_system)?;
         }
         Ok(way.real)
     });
@@ -127,7 +129,7 @@ pub fn check_dir(dir: &Path) -> Result<(), Distrust> {
             path: real,
             wanted: "a directory",
         }),
-        Some(found) => permissions::own(&real, &found, Owner::User),
+        Some(found) => access_check::own(&real, &found, Owner::User),
     }
 }
 
@@ -141,7 +143,7 @@ pub fn check(path: &Path) -> Result<(), Distrust> {
 /// Judges what a way leads to, be it there or not.
 fn judge_end(way: &Way) -> Result<(), Distrust> {
     match &way.found {
-        Some(found) if !is_nothing(way) => permissions::own(&way.real, found, Owner::UserOrRoot),
+        Some(found) if !is_nothing(way) => access_check::own(&way.real, found, Owner::UserOrRoot),
         _ => Ok(()),
     }
 }
@@ -161,8 +163,8 @@ pub fn check_used(path: &Path) -> Result<(), Distrust> {
 pub fn locate_special(path: &Path) -> Result<PathBuf, Distrust> {
     let way = walk(path, true)?;
     match (&way.found, way.exposed) {
-        (Some(found), _) if permissions::may_be_passed(&way.real, found, None) => Ok(way.real),
-        (Some(found), _) => Err(permissions::foreign(&way.real, found)),
+        (Some(found), _) if access_check::may_be_passed(&way.real, found, None) => Ok(way.real),
+        (Some(found), _) => Err(access_check::foreign(&way.real, found)),
         (None, Some(exposed)) => Err(exposed),
         (None, None) => Err(Distrust::missing("look at", &way.real)),
     }
@@ -179,9 +181,9 @@ pub fn check_kept(path: &Path, keeper: u32) -> Result<(), Distrust> {
         return way.exposed.map_or(Ok(()), Err);
     };
     if way.is_system {
-        return permissions::tight(&way.real, found, None);
+        return access_check::tight(&way.real, found, None);
     }
-    permissions::own(&way.real, found, Owner::Keeper(keeper))
+    access_check::own(&way.real, found, Owner::Keeper(keeper))
 }
 
 /// Who besides the user and root may read a file, as far as owners and modes
@@ -190,7 +192,7 @@ pub fn readers(path: &Path) -> Option<Others> {
     let real = fs::canonicalize(path).ok()?;
     let who = |right, path: &Path| {
         let found = path.metadata().ok()?;
-        permissions::who_else_may(right, path, &found, None)
+        access_check::who_else_may(right, path, &found, None)
     };
     let readers = who(Right::Read, &real)?;
     let mut dirs = real.ancestors().skip(1);
@@ -211,7 +213,7 @@ fn is_nothing(way: &Way) -> bool {
 /// Whether nobody else may move what is this user's in a directory, which is at
 /// `real`, a path without symlinks.
 pub fn is_firm(real: &Path, dir: &Metadata) -> bool {
-    permissions::parent(real, dir, None, false).is_ok()
+    access_check::parent(real, dir, None, false).is_ok()
 }
 
 /// Where a path leads, with every directory on the way checked; nothing is
@@ -234,7 +236,7 @@ fn judge_file(path: &Path, found: &Metadata, role: Role) -> Result<(), Distrust>
         Role::State => Owner::User,
         Role::Shared => Owner::UserOrRoot,
     };
-    permissions::own(path, found, owner)
+    access_check::own(path, found, owner)
 }
 
 #[cfg(test)]

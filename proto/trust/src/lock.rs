@@ -5,8 +5,8 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::held::Held;
 use super::inode::is_at;
+use super::lock_holders::Held;
 use super::open::{Access, open_or_make};
 use super::{Distrust, Role};
 

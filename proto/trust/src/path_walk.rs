@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Distrust, file_system, namespace, permissions, system_places};
+use super::{Distrust, access_check, file_system, namespace, system_places};
 
 /// The most symlinks followed, as the kernel does it.
 pub const MOST_LINKS: usize = 40;
@@ -57,7 +57,7 @@ pub(crate) fn walk_kept(
             let error = io::Error::from(io::ErrorKind::NotADirectory);
             return Err(Distrust::io("enter", &real, &error));
         }
-        permissions::parent(&real, &here, keeper, is_system)?;
+        access_check::parent(&real, &here, keeper, is_system)?;
         if name == ".." {
             real.pop();
             let there = look(&real)?;
@@ -70,7 +70,7 @@ pub(crate) fn walk_kept(
         let there = match fs::symlink_metadata(&next) {
             Ok(there) => there,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                exposed = permissions::tight(&real, &here, keeper).err();
+                exposed = access_check::tight(&real, &here, keeper).err();
                 real = next;
                 continue;
             }
@@ -83,15 +83,18 @@ pub(crate) fn walk_kept(
         }
         let is_systems =
             namespace::hides(there.uid()) && system_places::are_of(&real, &here, &next, &there);
-        if keeper.is_some() && !is_systems && permissions::may_be_planted(&here, &next, &there) {
-            return Err(permissions::foreign(&next, &there));
+        if keeper.is_some()
+            && !is_systems
+            && access_check::may_be_planted(&real, &here, &next, &there)
+        {
+            return Err(access_check::foreign(&next, &there));
         }
         if !there.is_symlink() || (left.is_empty() && !follow_last) {
             (real, found, is_system) = (next, Some(there), is_systems);
             continue;
         }
-        if !is_systems && !permissions::may_be_passed(&next, &there, keeper) {
-            return Err(permissions::foreign(&next, &there));
+        if !is_systems && !access_check::may_be_passed(&next, &there, keeper) {
+            return Err(access_check::foreign(&next, &there));
         }
         links += 1;
         if links > MOST_LINKS {

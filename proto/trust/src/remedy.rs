@@ -15,8 +15,8 @@ use quilt_proto::{Command, aws, is_state_file, python_sdk};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
+use super::access_check::{Right, who_else_may};
 use super::distrust::{as_owner, look};
-use super::permissions::{Right, who_else_may};
 use super::{foreign_home, interpreter_line, open_at_once};
 
 /// What a file that others may write is, to the user.

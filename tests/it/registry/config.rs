@@ -44,6 +44,7 @@ async fn a_catalog_does_not_say_where_this_machine_keeps_packages() {
     let lies = [
         ("default_local_registry", "s3://private-bucket"),
         ("default_install_location", "file:///home/somebody/.ssh"),
+        ("telemetry_disabled", "false"),
     ];
     two.world.stack.control().update(|settings| {
         let said = &mut settings.config_overrides;
@@ -53,6 +54,7 @@ async fn a_catalog_does_not_say_where_this_machine_keeps_packages() {
             "default_remote_registry".to_owned(),
             json!("s3://demo-bucket"),
         );
+        said.insert("s3Proxy".to_owned(), json!("https://theirs.example"));
     });
     let follows_none = async |after: &str| {
         let said = two.world.ctl(&["config", "--json"]).await.ok();
@@ -64,11 +66,21 @@ async fn a_catalog_does_not_say_where_this_machine_keeps_packages() {
         for (key, lie) in lies {
             assert_ne!(values[key], lie, "{after}");
         }
+        assert_eq!(values["telemetry_disabled"], true, "{after}");
         let local = values["default_local_registry"].as_str().unwrap();
         assert!(local.starts_with("file:///"), "{after}: {local}");
     };
+    let own = [
+        "--set",
+        "telemetry_disabled=true",
+        "--set",
+        "s3Proxy=https://own.example",
+    ];
+    two.world.ctl(&[&["config"], &own[..]].concat()).await.ok();
     two.world.login().await;
     follows_none("login").await;
+    let said = two.world.ctl(&["config", "--json"]).await.ok();
+    assert!(said.contains("own.example"), "{said}");
     two.world.ctl(&["config", catalog]).await.ok();
     follows_none("config").await;
     two.world.ctl(&["setup", "quilt3"]).await.ok();

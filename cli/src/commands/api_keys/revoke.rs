@@ -9,6 +9,7 @@ use crate::commands::login::MeantByKey;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::look::{Look, name};
+use crate::secret_prompt::UnreadKeys;
 use crate::{confirm, key_source, output};
 
 /// Which key.
@@ -47,6 +48,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
         confirm::agreed(args.yes, question, again, "quiltctl api-keys list")?;
         return revoke(context, &RevokeApiKey(id));
     }
+    let _unread = UnreadKeys;
     let meant = MeantByKey::now(context)?;
     let call = RevokeApiKeySecret(ApiKeyRevocation {
         secret: key_source::prompted()?.secret().clone(),

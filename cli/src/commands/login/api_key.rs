@@ -149,12 +149,22 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(key) => use_key(&meant, &key, accept),
         None => Ok(()),
     };
-    used.map_err(|failure| match &args.key.api_key_env {
-        // Where a service logs in, there is nobody to type one.
-        Some(variable) if failure.code() == exit::REFUSED => failure.hint(anew(variable)),
-        Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),
-        None => failure,
-    })
+    used.map_err(
+        |failure| match (&args.key.api_key_env, failure.registry_host().cloned()) {
+            (_, Some(host)) => {
+                let same = args.key.named_in(again(context));
+                failure.hint(same.option("--accept-registry", host))
+            }
+            // Where a service logs in, there is nobody to type one.
+            (Some(variable), None) if failure.code() == exit::REFUSED => {
+                failure.hint(anew(variable))
+            }
+            (Some(variable), None) => {
+                failure.untyped(again(context).option("--api-key-env", variable))
+            }
+            (None, None) => failure,
+        },
+    )
 }
 
 /// What somebody at the terminal agrees to. Where the catalog cannot be asked,

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use quilt_proto::suggested_command::EXAMPLE_CATALOG;
-use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
 
 use crate::exit::Failure;
 use crate::{completion, key_source};
@@ -57,15 +58,15 @@ pub(in crate::commands) struct KeySource {
     pub(super) api_key: bool,
 
     /// Use the API key in an environment variable [default: QUILT_API_KEY]
-    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = key_source::VARIABLE)]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = key_source::VARIABLE, value_parser = no_key)]
     pub(super) api_key_env: Option<String>,
 
     /// Use the QUILT_API_KEY of a .env file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(super) api_key_dotenv: Option<PathBuf>,
 
     /// Use the API key in AWS Secrets Manager, read with your own AWS credentials
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = no_key)]
     pub(super) api_key_secret: Option<String>,
 }
 
@@ -96,6 +97,17 @@ impl KeySource {
             || self.api_key_secret.is_some()
     }
 
+    /// A login with the key from the same place.
+    pub(super) fn named_in(&self, login: Command) -> Command {
+        let login = login
+            .words_if("--api-key", self.api_key)
+            .option_if("--api-key-env", self.api_key_env.as_ref());
+        match &self.api_key_dotenv {
+            Some(file) => login.path_option("--api-key-dotenv", file),
+            None => login,
+        }
+    }
+
     pub(super) fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
         if self.api_key {
             return key_source::prompted().map(Some);
@@ -108,6 +120,22 @@ impl KeySource {
             None => Ok(None),
         }
     }
+}
+
+/// What names the place of a key. Who gives the key itself did not mean to show it.
+fn no_key(text: &str) -> Result<String, &'static str> {
+    if ApiKeySecret::is_like_or_token(text.trim()) {
+        return Err("give where the key is, not the key");
+    }
+    Ok(text.to_owned())
+}
+
+/// The same of a file, which need not be named in UTF-8.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.to_str() {
+        Some(text) => no_key(text).map(PathBuf::from),
+        None => Ok(path),
+    })
 }
 
 /// What is typed as a catalog. Whatever else somebody gives by mistake is a

@@ -30,12 +30,12 @@ use super::error_body::{answer, refused_in_graphql};
 use super::{LoopbackState, private, program};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::body_room::Holder;
+use crate::body_memory::Holder;
 use crate::gateway::{Gateway, GraphqlRequest};
 use crate::grant::{AuthorizedGrant, Endpoint, Right, STATED_LIFETIME_SECONDS};
 use crate::listen::{Limits, LoopbackListener, LoopbackPeer};
 use crate::session::SessionError;
-use crate::stack::{Forward, Forwarded, is_encoded};
+use crate::stack::{Forward, Forwarded, is_encoded, paths as registry};
 
 /// How long the SDK waits for AWS credentials that have to be fetched.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,10 +49,10 @@ const MAX_FORM: usize = 16 * 1024;
 /// Starts the listener that grants of a registry are good at.
 pub(in crate::api) fn open(app: &Arc<App>, port: u16) -> std::io::Result<Endpoint> {
     let routes = Router::new()
-        .route("/api/token", post(token))
-        .route("/api/auth/get_credentials", get(credentials))
+        .route(registry::TOKEN, post(token))
+        .route(registry::CREDENTIALS, get(credentials))
         .route("/api/{*path}", any(forward))
-        .route("/graphql", any(forward))
+        .route(registry::GRAPHQL, any(forward))
         .route("/config.json", get(config_json))
         .route("/login", any(login))
         .route("/code", any(login));

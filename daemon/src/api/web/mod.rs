@@ -2,9 +2,9 @@
 //! port of its own for the one redirect it waits for.
 
 mod page_text;
+mod pending_logins;
 mod redirect;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,28 +15,22 @@ use quilt_proto::{CatalogUrl, RegistryHost, Secret, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::pending_logins::WebLogins;
 use self::redirect::RedirectListener;
 use super::audit;
 use super::error::{ApiError, LoginMethod};
 use super::login_answer::welcome;
 use crate::app::App;
 use crate::files;
-use crate::listen::{ErrorResponders, Peer, owners_are_told, serve, web_logins};
+use crate::listen::{ErrorResponders, Peer, owners_are_told, serve};
 use crate::metrics::ConnectionMeter;
 use crate::session::{self, Session, SessionError, WebLogin};
 
 /// How long the user has in the browser.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Logins of one catalog that wait for their browsers at once. Each has a port.
-const MOST: usize = 4;
-
 /// How long a poll waits for news; less than any client's timeout.
 const POLL: Duration = Duration::from_secs(20);
-
-/// Every login under way or just ended, by id. Cheap to clone.
-#[derive(Clone, Default)]
-pub(super) struct WebLogins(Arc<Mutex<HashMap<String, Arc<Attempt>>>>);
 
 /// How an attempt ended; `None` while it has not.
 type Outcome = Option<Result<Answer, SessionError>>;
@@ -102,36 +96,12 @@ impl WebLogins {
         })
     }
 
-    /// Of too many logins, to one catalog or in all, the oldest is given up of
-    /// those that still wait for a browser.
-    fn add(&self, id: &str, attempt: &Arc<Attempt>) {
-        let mut map = self.0.lock();
-        map.insert(id.to_owned(), Arc::clone(attempt));
-        let mut waiting: Vec<_> = map.values().filter(|other| other.is_waiting()).collect();
-        waiting.sort_unstable_by_key(|other| other.begun);
-        let catalogs = waiting.iter().map(|other| other.login.session().catalog());
-        let given_up = in_excess(&catalogs.collect::<Vec<_>>(), web_logins());
-        for oldest in given_up {
-            waiting[oldest].end(Err(SessionError::WebLoginReplaced));
-        }
-    }
-
     /// Waits for the end of a login, not for ever: the session once it is
     /// there, `None` while it may still come.
     pub(super) async fn wait(&self, id: &str) -> Result<Option<Answer>, ApiError> {
-        let attempt = self.0.lock().get(id).map(Arc::clone);
-        let attempt = attempt.ok_or(ApiError::NoSuchLogin)?;
+        let attempt = self.find(id).ok_or(ApiError::NoSuchLogin)?;
         Ok(attempt.outcome_within(POLL).await.transpose()?)
     }
-}
-
-/// Which of the logins that wait are too many, for any address can be named as a
-/// catalog, by the catalog of each, the oldest first.
-fn in_excess(catalogs: &[&CatalogUrl], most: usize) -> Vec<usize> {
-    let all = catalogs.len().saturating_sub(most);
-    let later = |at: usize| catalogs[at..].iter().filter(move |it| **it == catalogs[at]);
-    let excess = (0..catalogs.len()).filter(|at| *at < all || later(*at).count() > MOST);
-    excess.collect()
 }
 
 /// Gives an attempt up when its time is over, and forgets it a while after
@@ -160,7 +130,7 @@ async fn watch_over(logins: WebLogins, attempt: Arc<Attempt>, id: String) {
         () = tokio::time::sleep(TIMEOUT) => {}
         () = attempt.app.shutdown.cancelled() => {}
     }
-    logins.0.lock().remove(&id);
+    logins.forget(&id);
 }
 
 impl Attempt {
@@ -217,25 +187,5 @@ impl Attempt {
         audit::record(&self.app, Action::LOGIN, result, session.catalog(), peer);
         self.end(outcome);
         told
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_oldest_makes_way_where_there_are_too_many_of_one_catalog_or_of_all() {
-        let catalog =
-            |number: usize| -> CatalogUrl { format!("https://c{number}.example").parse().unwrap() };
-        let others: Vec<_> = (0..8 + 2).map(catalog).collect();
-        let others: Vec<_> = others.iter().collect();
-        assert_eq!(in_excess(&others, 8), [0, 1]);
-        assert!(in_excess(&others[2..], 8).is_empty());
-
-        let (one, two) = (catalog(1), catalog(2));
-        let same = [&one, &two, &one, &one, &one, &one];
-        assert_eq!(in_excess(&same, 8), [0]);
-        assert!(in_excess(&same[1..], 8).is_empty());
     }
 }

@@ -13,7 +13,7 @@ use std::fmt::{self, Write};
 use quilt_proto::wire::Ambiguity;
 use tokio::sync::Semaphore;
 
-use crate::stack::Forward;
+use crate::stack::{Forward, paths};
 
 /// The largest request that is read, in bytes.
 const MAX_READ: usize = 2 * 1024 * 1024;
@@ -55,7 +55,7 @@ enum OperationKind {
 
 /// Whether a request is one of GraphQL.
 pub(super) fn is_graphql(request: &Forward) -> bool {
-    request.target.split('?').next() == Some("/graphql")
+    request.target.split('?').next() == Some(paths::GRAPHQL)
 }
 
 impl GraphqlRequest {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
-use super::book::{Book, Id, Order, StreamRefused, Turn};
+use super::connection_table::{ConnectionTable, Id, Order, StreamRefused, Turn};
 use super::{ConnectionLimiter, now};
 use crate::listen::lazy_timeout::within;
 
@@ -63,30 +63,30 @@ impl Drop for Slot {
 }
 
 impl ConnectionSlot {
-    /// Changes the book, and wakes those whose turn it is then.
-    fn change(&self, change: impl FnOnce(&mut Book, Id) -> Vec<Id>) {
+    /// Changes the table, and wakes those whose turn it is then.
+    fn change(&self, change: impl FnOnce(&mut ConnectionTable, Id) -> Vec<Id>) {
         let mut state = self.limiter.state.lock();
-        let turns = change(&mut state.book, self.id);
+        let turns = change(&mut state.table, self.id);
         ConnectionLimiter::wake(&state, turns);
     }
 
     /// Whoever is on this connection has shown a grant: it counts for that
     /// from now on, and goes after those who have shown none.
     pub fn authenticated(&self, grant: &str) {
-        self.change(|book, id| book.authenticate(id, grant));
+        self.change(|table, id| table.authenticate(id, grant));
     }
 
     /// The answer on its way is a stream of events, of which there may be few:
     /// until it ends.
     pub fn stream(&self) -> Result<(), StreamRefused> {
-        self.limiter.state.lock().book.stream(self.id)
+        self.limiter.state.lock().table.stream(self.id)
     }
 
     /// Returns when there is something to do.
     pub(in crate::listen) async fn ordered(&self) -> Order {
         loop {
             self.link.ordered.notified().await;
-            match self.limiter.state.lock().book.order(self.id) {
+            match self.limiter.state.lock().table.order(self.id) {
                 Order::Stay => {}
                 order => return order,
             }
@@ -97,7 +97,7 @@ impl ConnectionSlot {
     pub(in crate::listen) fn leaves(&self) -> bool {
         let has_unread = self.link.has_unread.swap(false, Ordering::Relaxed);
         self.link.looks.store(false, Ordering::Relaxed);
-        let leaves = self.limiter.state.lock().book.leave(self.id, has_unread);
+        let leaves = self.limiter.state.lock().table.leave(self.id, has_unread);
         if !leaves {
             self.limiter.changed.notify_one();
         }
@@ -112,8 +112,8 @@ impl ConnectionSlot {
         let has_asked = self.link.has_asked.swap(true, Ordering::Relaxed);
         let (mut turn, is_crowd) = {
             let mut state = self.limiter.state.lock();
-            let turn = state.book.ask(self.id, asked);
-            (turn, !has_asked && state.book.is_crowd(self.id))
+            let turn = state.table.ask(self.id, asked);
+            (turn, !has_asked && state.table.is_crowd(self.id))
         };
         if is_crowd {
             self.limiter.changed.notify_one();
@@ -143,7 +143,7 @@ impl ConnectionSlot {
     }
 
     fn turn(&self) -> Turn {
-        self.limiter.state.lock().book.turn(self.id)
+        self.limiter.state.lock().table.turn(self.id)
     }
 
     /// Returns when there is no more time for the request under way.
@@ -161,13 +161,13 @@ impl ConnectionSlot {
         if let Ok(output) = within(COMPUTES, answer.as_mut()).await {
             return output;
         }
-        self.change(Book::parked);
+        self.change(ConnectionTable::parked);
         answer.await
     }
 
     /// The answer to the request under way has begun.
     pub(in crate::listen) fn begun(&self) {
-        self.change(Book::begun);
+        self.change(ConnectionTable::begun);
     }
 
     fn poll_flushed(&self, context: &Context<'_>) -> Poll<()> {
@@ -199,7 +199,7 @@ impl ConnectionSlot {
     fn settle(&self) {
         if self.link.is_answered.swap(false, Ordering::AcqRel) {
             let mut state = self.limiter.state.lock();
-            let turns = state.book.answered(self.id);
+            let turns = state.table.answered(self.id);
             ConnectionLimiter::wake(&state, turns);
             self.link.is_read.store(false, Ordering::Release);
         }
@@ -226,7 +226,7 @@ impl ConnectionSlot {
 
     fn note_stall(&self) {
         let since = self.is_stalled().then(now);
-        self.change(|book, id| book.stall(id, since));
+        self.change(|table, id| table.stall(id, since));
         self.limiter.changed.notify_one();
     }
 
@@ -234,7 +234,7 @@ impl ConnectionSlot {
     /// tells whether the system knows better.
     pub(in crate::listen) fn read(&self, has_unread: impl FnOnce() -> bool) {
         if !self.link.is_read.swap(true, Ordering::AcqRel) {
-            self.limiter.state.lock().book.rests(self.id);
+            self.limiter.state.lock().table.rests(self.id);
             self.limiter.changed.notify_one();
         }
         if self.link.looks.load(Ordering::Relaxed) {

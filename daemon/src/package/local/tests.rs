@@ -245,14 +245,17 @@ async fn latest_is_as_much_for_others_as_it_was() {
         if is_root {
             lchown(&latest, Some(60_123), Some(60_124)).unwrap();
         }
-        let before = quilt_trust::Rights::of(&latest).unwrap();
+        let before = quilt_trust::PreservedPermissions::of(&latest).unwrap();
         let hash = new.parse().unwrap();
         registry
             .delete(&"ns/p".parse().unwrap(), Some(&hash))
             .await
             .unwrap();
         assert_eq!(fs::read_to_string(&latest).unwrap(), old);
-        assert_eq!(quilt_trust::Rights::of(&latest).unwrap(), before);
+        assert_eq!(
+            quilt_trust::PreservedPermissions::of(&latest).unwrap(),
+            before
+        );
     }
 }
 

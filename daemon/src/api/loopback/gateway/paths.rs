@@ -2,13 +2,15 @@
 
 use http::Method;
 
+use crate::stack::paths::{GRAPHQL, PACKAGE_NAME, SEARCH};
+
 /// How much of a path the audit log keeps, in characters.
 const MAX_NOTED: usize = 200;
 
 /// What of the registry is carried beside GraphQL: all that its public clients
 /// ask for and that is not answered here. The rest is about logins, keys and
 /// users, or may be: what it answers would be worth something off this machine.
-const CARRIED: &[&str] = &["/api/package_name_valid", "/api/search", "/graphql"];
+const CARRIED: &[&str] = &[PACKAGE_NAME, SEARCH, GRAPHQL];
 
 /// Whether a request is one for the gateway: of a usual method, and of what is
 /// carried, exactly as it is written there.

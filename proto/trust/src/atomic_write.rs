@@ -11,7 +11,7 @@ use quilt_proto::state_files::{CHANCE, Pattern};
 use rustix::process::geteuid;
 use tempfile::TempPath;
 
-use super::{Rights, check};
+use super::{PreservedPermissions, check};
 
 /// Nothing is written for this long.
 const ABANDONED: Duration = Duration::from_mins(1);
@@ -33,7 +33,7 @@ pub fn draft(path: &Path, content: &[u8], mode: u32, names: Pattern) -> io::Resu
 /// The same with the rights of what is there, and with root its owner, or others
 /// get nothing; `mode` is for one that is new.
 pub fn draft_like(path: &Path, content: &[u8], mode: u32, names: Pattern) -> io::Result<TempPath> {
-    let Some(before) = Rights::of(path)? else {
+    let Some(before) = PreservedPermissions::of(path)? else {
         return draft(path, content, mode, names);
     };
     let drafted = draft(path, content, 0o600, names)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::{Distrust, Others, acl, file_system, groups, namespace, users};
+use super::{Distrust, Others, acl, file_system, group_members, namespace, users};
 
 const ROOT: u32 = 0;
 
@@ -82,10 +82,13 @@ fn is_keeper(uid: u32, keeper: Option<u32>) -> bool {
     Some(uid) == keeper && !namespace::hides(uid)
 }
 
-/// Whether somebody else put this into a directory for all, as anybody could: in
-/// it, that an entry is a keeper's says nothing.
-pub(crate) fn may_be_planted(dir: &Metadata, path: &Path, entry: &Metadata) -> bool {
-    dir.mode() & STICKY != 0 && dir.mode() & 0o022 != 0 && !may_be_passed(path, entry, None)
+/// Whether somebody else put this, which is at `path`, into a directory for all, as
+/// anybody could, or into one of the user's, which only they keep: that it is a
+/// keeper's says nothing there.
+pub(crate) fn may_be_planted(real: &Path, dir: &Metadata, path: &Path, entry: &Metadata) -> bool {
+    let is_for_all = dir.mode() & STICKY != 0 && dir.mode() & 0o022 != 0;
+    let is_own = dir.uid() != ROOT && namespace::is_ours(real, dir);
+    (is_for_all || is_own) && !may_be_passed(path, entry, None)
 }
 
 fn loose(path: &Path, found: &Metadata, keeper: Option<u32>) -> Result<(), Distrust> {
@@ -120,9 +123,11 @@ pub(crate) fn who_else_may(
 /// control list names, of whose rights it is the mask (acl(5)). So taking it away
 /// takes all of them away. Where nobody can tell who is on a list, others may be.
 fn by_group_bits(right: Right, path: &Path, gid: u32, keeper: Option<u32>) -> Option<Others> {
-    let group = |gid| groups::has_others(gid, keeper).then(|| Others::Group(groups::name(gid)));
+    let group = |gid| {
+        group_members::has_others(gid, keeper).then(|| Others::Group(group_members::name(gid)))
+    };
     let Some(entries) = acl::entries(path) else {
-        return Some(Others::Group(groups::name(gid)));
+        return Some(Others::Group(group_members::name(gid)));
     };
     if entries.is_empty() {
         return group(gid);

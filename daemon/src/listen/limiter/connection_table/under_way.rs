@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Activity, Book, Id, Load, OriginId};
+use super::{Activity, ConnectionTable, Id, Load, OriginId};
 
 /// Requests of one origin, and of all together, that may take up a processor
 /// at once. Whoever asks for the first time in a while stands behind no more
@@ -10,7 +10,7 @@ use super::{Activity, Book, Id, Load, OriginId};
 const RUNNING_EACH: usize = 16;
 const RUNNING: usize = 64;
 
-impl Book {
+impl ConnectionTable {
     /// The client of `id` keeps us waiting since now, or no more. Its request
     /// is not under way meanwhile. Whose turn it is now.
     pub(in crate::listen::limiter) fn stall(&mut self, id: Id, since: Option<Instant>) -> Vec<Id> {

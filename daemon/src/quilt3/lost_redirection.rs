@@ -2,7 +2,7 @@
 
 /// One way the SDK's files no longer lead to the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Drift {
+pub enum LostRedirection {
     /// `config.yml` names another registry.
     #[error("config.yml names another registry")]
     Config,

@@ -50,7 +50,7 @@ pub enum NoRoom {
 
 /// The room.
 #[derive(Debug)]
-pub struct BodyRoom {
+pub struct BodyMemory {
     state: Mutex<State>,
 }
 
@@ -80,7 +80,7 @@ struct Entry {
 
 /// A body's place; what it holds is free again when it is dropped.
 pub struct Place {
-    room: Arc<BodyRoom>,
+    room: Arc<BodyMemory>,
     id: u64,
     changed: Arc<Notify>,
 }
@@ -91,7 +91,7 @@ impl fmt::Debug for Place {
     }
 }
 
-impl BodyRoom {
+impl BodyMemory {
     /// A room of this size, of which each holder has no more than `share`, in
     /// bytes.
     pub fn new(size: usize, share: usize) -> Arc<Self> {

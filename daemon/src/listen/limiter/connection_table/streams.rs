@@ -1,6 +1,6 @@
 //! Streams of events, which never end by themselves: few of all slots.
 
-use super::{Book, Id};
+use super::{ConnectionTable, Id};
 
 /// Why a stream of events is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum StreamRefused {
     Total,
 }
 
-impl Book {
+impl ConnectionTable {
     /// `id` is to become a stream of events.
     pub(in crate::listen::limiter) fn stream(&mut self, id: Id) -> Result<(), StreamRefused> {
         let (total, each) = self.stream_quotas();

@@ -21,7 +21,7 @@ const OTHERS: u32 = 0o077;
 
 /// Whose a file is, and what it lets others do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rights {
+pub struct PreservedPermissions {
     owner: u32,
     group: u32,
     mode: u32,
@@ -30,7 +30,7 @@ pub struct Rights {
     list: Vec<u8>,
 }
 
-impl Rights {
+impl PreservedPermissions {
     /// Of what is there; nothing where nothing is.
     pub fn of(path: &Path) -> io::Result<Option<Self>> {
         let found = match fs::metadata(path) {
@@ -171,9 +171,9 @@ mod tests {
         list(dir.path(), DEFAULT, 6, 6, 6, 4);
         let file = made(&new);
         assert!(!acl::read(&new).is_empty(), "the probe works: it is given");
-        let before = Rights::of(&old).unwrap().unwrap();
+        let before = PreservedPermissions::of(&old).unwrap().unwrap();
         before.give(&file).unwrap();
-        assert_eq!(Rights::of(&new).unwrap().unwrap(), before);
+        assert_eq!(PreservedPermissions::of(&new).unwrap().unwrap(), before);
         assert!(acl::read(&new).is_empty());
     }
 
@@ -188,9 +188,9 @@ mod tests {
             let new = dir.path().join(format!("new{at}"));
             drop(made(&old));
             list(&old, ACCESS, user, group, mask, other);
-            let before = Rights::of(&old).unwrap().unwrap();
+            let before = PreservedPermissions::of(&old).unwrap().unwrap();
             before.give(&made(&new)).unwrap();
-            assert_eq!(Rights::of(&new).unwrap().unwrap(), before);
+            assert_eq!(PreservedPermissions::of(&new).unwrap().unwrap(), before);
             assert_eq!(acl::read(&new), acl::read(&old));
         }
     }
@@ -200,25 +200,28 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         let file = made(&path);
-        let before = Rights {
+        let before = PreservedPermissions {
             mode: 0o664,
-            ..Rights::of(&path).unwrap().unwrap()
+            ..PreservedPermissions::of(&path).unwrap().unwrap()
         };
         // No number that a group can have.
-        let lost = Rights {
+        let lost = PreservedPermissions {
             group: u32::MAX - 1,
             ..before.clone()
         };
         lost.give(&file).unwrap();
-        let mode = Rights::of(&path).unwrap().unwrap().mode();
+        let mode = PreservedPermissions::of(&path).unwrap().unwrap().mode();
         assert!([0o600, 0o664].contains(&mode), "{mode:o}");
         let is_given = fs::metadata(&path).unwrap().gid() == u32::MAX - 1;
         assert_eq!(mode == 0o664, is_given, "only root may give any");
-        let odd = Rights {
+        let odd = PreservedPermissions {
             list: vec![2, 0, 0, 0, 9],
             ..before
         };
         odd.give(&file).unwrap();
-        assert_eq!(Rights::of(&path).unwrap().unwrap().mode(), 0o600);
+        assert_eq!(
+            PreservedPermissions::of(&path).unwrap().unwrap().mode(),
+            0o600
+        );
     }
 }

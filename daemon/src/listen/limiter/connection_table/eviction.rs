@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::listen::descriptor_budget;
 
-use super::{Activity, Book, Entry, Id, Order, Origin, OriginId, is_leaving};
+use super::{Activity, ConnectionTable, Entry, Id, Order, Origin, OriginId, is_leaving};
 
 /// How long a client may keep us waiting before its slot may be given away.
 const STALL: Duration = Duration::from_secs(1);
@@ -70,7 +70,7 @@ pub(in crate::listen::limiter) struct Search {
     pub(in crate::listen::limiter) pressure: Pressure,
 }
 
-impl Book {
+impl ConnectionTable {
     /// Sends away whoever asks nothing, for something else than a slot.
     pub(in crate::listen::limiter) fn shed(&mut self) -> Option<Eviction> {
         if self.leaving >= descriptor_budget::leeway(self.slots) {

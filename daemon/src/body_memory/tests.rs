@@ -3,8 +3,8 @@ use super::*;
 const MIB: usize = 1024 * 1024;
 const WAIT: Duration = Duration::from_secs(30);
 
-fn room() -> Arc<BodyRoom> {
-    BodyRoom::new(32 * MIB, 16 * MIB)
+fn room() -> Arc<BodyMemory> {
+    BodyMemory::new(32 * MIB, 16 * MIB)
 }
 
 fn process(number: u32) -> Holder {

@@ -98,7 +98,7 @@ struct Entry {
 
 /// The slots of a listener.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(super) struct ConnectionTable {
     slots: usize,
     entries: BTreeMap<Id, Entry>,
     origins: Origins<Tally>,
@@ -120,7 +120,7 @@ pub(super) enum Admission {
     Later(Option<Eviction>),
 }
 
-impl Book {
+impl ConnectionTable {
     pub(super) fn new(slots: usize) -> Self {
         Self {
             slots: slots.max(1),
