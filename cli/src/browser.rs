@@ -73,10 +73,11 @@ fn commands(url: &str) -> Vec<Command> {
     commands
 }
 
-/// A program by its path, or by a name on the search path.
+/// A program by its path, or by a name on the search path: one that nobody else could
+/// have put there, who would get the page's address.
 fn find(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
-        return Some(name.into());
+        return Some(PathBuf::from(name)).filter(|path| programs::check(path).is_ok());
     }
     programs::tool(name)
 }

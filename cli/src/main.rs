@@ -28,6 +28,7 @@ mod global;
 mod grant_text;
 mod help;
 mod hot_path;
+mod kept_port;
 mod key_carrier;
 mod key_source;
 mod lock_file;

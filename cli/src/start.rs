@@ -269,10 +269,17 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
 }
 
 /// The daemon's executable: named by the environment, else beside this program
-/// or on the path, where nobody else could have put it.
+/// or on the path; in each place one that nobody else could have put there.
 pub(crate) fn executable() -> Result<PathBuf, Failure> {
     if let Some(path) = env::var_os(DAEMON_ENV).filter(|path| !path.is_empty()) {
-        return Ok(PathBuf::from(path));
+        let path = PathBuf::from(path);
+        return match programs::check(&path) {
+            Ok(()) => Ok(path),
+            Err(distrust) => {
+                let what = format!("the quiltd of {DAEMON_ENV} is not started: {distrust}");
+                Err(Failure::new(exit::DAEMON, what).hint(distrust.remedy()))
+            }
+        };
     }
     let mut distrusted = None;
     match programs::beside("quiltd") {

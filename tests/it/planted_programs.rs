@@ -46,7 +46,12 @@ impl Machine {
     }
 
     async fn ctl(&self, args: &[&str]) -> Run {
+        self.ctl_with(args, &[]).await
+    }
+
+    async fn ctl_with(&self, args: &[&str], variables: &[(&str, &Path)]) -> Run {
         let mut command = self.home.command(&self.quiltctl);
+        command.envs(variables.iter().copied());
         let path = format!("{}:/usr/bin:/bin", self.theirs().display());
         let output = command
             .args(args)
@@ -81,6 +86,37 @@ async fn a_daemon_of_another_users_on_the_path_is_not_started() {
         line.contains("the quiltd on PATH is not started: "),
         "{line}"
     );
+    assert!(line.contains("belongs to "), "{line}");
+    assert!(!trace.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_others_could_write_is_not_started_though_a_variable_names_it() {
+    let Some(machine) = Machine::find("a quiltd that a variable names").await else {
+        return;
+    };
+    let trace = machine.home.path().join("trace");
+    let program = machine.theirs().join("quiltd-of-mine");
+    fs::write(&program, format!("#!/bin/sh\n: >'{}'\n", trace.display())).unwrap();
+    open(&program);
+    machine.users.a.give(&machine.theirs()).unwrap();
+    let start = async || {
+        let named = [("QUILTD_BIN", program.as_path())];
+        machine.ctl_with(&["status"], &named).await.failed(4)
+    };
+    // The control.
+    start().await;
+    fs::remove_file(&trace).expect("it was run");
+    let loose = async |path: &Path| {
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        let line = start().await;
+        assert!(line.contains("the quiltd of QUILTD_BIN is not started: "), "{line}");
+        open(path);
+    };
+    loose(&program).await;
+    loose(&machine.theirs()).await;
+    machine.users.b.give(&program).unwrap();
+    let line = start().await;
     assert!(line.contains("belongs to "), "{line}");
     assert!(!trace.exists());
 }

@@ -1,9 +1,11 @@
 //! `daemon`: its start and its end.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use quilt_client::blocking::Client;
-use quilt_proto::api::{ReadStatus, ShutdownQuery};
+use quilt_proto::api::{ReadGateway, ReadStatus, ShutdownQuery};
 use quilt_proto::wire::{Finding, FindingCode, Status};
 
 use super::setup::service;
@@ -11,7 +13,7 @@ use super::{daemon_stop, logs};
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::key_carrier::KeyCarrier;
-use crate::{output, start};
+use crate::{kept_port, output, start};
 
 /// How long the daemon may take to start.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,6 +61,7 @@ fn restart(context: &Context, client: &Client) -> Result<(), Failure> {
         start::could_start(&place)?;
     }
     let _turn = start::turn_to_restart(&place, Instant::now() + daemon_stop::END_TIMEOUT)?;
+    let _kept = gateway_port(client);
     let keys = KeyCarrier::send_for(client);
     if keys.comes_again {
         stop_in_unit(context, client)?;
@@ -68,6 +71,14 @@ fn restart(context: &Context, client: &Client) -> Result<(), Failure> {
     start(context, client)?;
     keys.arrive();
     Ok(())
+}
+
+/// Keeps the port where quilt3 looks for the daemon, if there is one, until the next
+/// one listens there. One that cannot be kept is free for a moment.
+fn gateway_port(client: &Client) -> Option<OwnedFd> {
+    let gateway = client.send(&ReadGateway).ok()?;
+    let port = gateway.gateway_url?.loopback_port()?;
+    kept_port::keep(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).ok()
 }
 
 fn start(context: &Context, client: &Client) -> Result<(), Failure> {

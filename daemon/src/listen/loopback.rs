@@ -4,12 +4,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use quilt_trust::sockets::Diag;
-use rustix::net::sockopt::set_socket_reuseport;
+use rustix::io::ioctl_fioclex;
+use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::{AddressFamily, SocketType, bind, socket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
@@ -56,15 +58,19 @@ const TOGETHER: usize = 512;
 /// before is served.
 const TOLD_TOGETHER: usize = 128;
 
+/// How long somebody on this machine who listens may take to be connected to.
+const LISTENS: Duration = Duration::from_secs(1);
+
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
     pub fn bind(port: u16, unknown: UnknownOwner) -> io::Result<(Self, SocketAddr)> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        if port == 0 {
-            // Nobody knows of it yet. Who is told may keep it to themselves, so
-            // that no other user answers there when this program has ended.
-            set_socket_reuseport(&listener, true)?;
-        }
+        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => kept_for_us(port)?,
+            bound => bound?,
+        };
+        // Who is told of it may keep it to themselves, so that no other user answers
+        // there when this program has ended.
+        set_socket_reuseport(&listener, true)?;
         rustix::net::listen(&listener, BACKLOG)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -99,6 +105,22 @@ impl LoopbackListener {
             half_close: true,
             ..Limits::default()
         }
+    }
+}
+
+/// A socket at a port that a program of this user's has bound, and does not listen at:
+/// it keeps the port for the daemon.
+fn kept_for_us(port: u16) -> io::Result<TcpListener> {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    ioctl_fioclex(&socket)?;
+    set_socket_reuseaddr(&socket, true)?;
+    set_socket_reuseport(&socket, true)?;
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    bind(&socket, &address)?;
+    // With another that listens there, whoever comes would be this one's or that one's.
+    match std::net::TcpStream::connect_timeout(&address.into(), LISTENS) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(socket.into()),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 

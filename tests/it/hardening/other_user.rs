@@ -5,12 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use quilt_proto::api::CreateGrant;
+use quilt_proto::api::{CreateGrant, ReadGateway};
 use quilt_proto::wire::GrantRequest;
 use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Home, Run, Users, World, binaries};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
 
 /// Sends a request over loopback in one of several ways; what came back.
 const ASK: &str = "
@@ -300,6 +301,66 @@ async fn nobody_else_answers_programs_under_exec_when_the_daemon_has_ended() {
     // The control: with the program goes what kept them away.
     let taken = theirs.python(TAKE, &[port]).await.ok();
     assert!(taken.lines().next() == Some("listens"), "{taken}");
+}
+
+/// Tries to listen at a port until it is told to end; says what came of it.
+const WAIT_FOR_PORT: &str = "
+import select, socket, sys
+print('waits', flush=True)
+taken = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for options in [], [socket.SO_REUSEADDR], [socket.SO_REUSEADDR, socket.SO_REUSEPORT]:
+        with socket.socket() as waiting:
+            for option in options:
+                waiting.setsockopt(socket.SOL_SOCKET, option, 1)
+            try:
+                waiting.bind(('127.0.0.1', int(sys.argv[1])))
+                waiting.listen()
+                taken += 1
+            except OSError:
+                pass
+print(taken, flush=True)
+";
+
+/// quilt3 looks for the daemon at one port, which a restart leaves to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_gets_the_gateways_port_while_the_daemon_is_restarted() {
+    let Some(users) = Users::find("another user at the gateway's port").await else {
+        return;
+    };
+    let mut world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    world.ctl(&["setup", "quilt3"]).await.ok();
+    let gateway = world.client().send(&ReadGateway).await.unwrap();
+    let port = gateway.gateway_url.unwrap().loopback_port().unwrap();
+    let theirs = Home::of(&users.b);
+    let waits = async || {
+        let mut command = theirs.command("python3");
+        command.args(["-I", "-c", WAIT_FOR_PORT, &port.to_string()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut waiting = command.spawn().unwrap();
+        let mut said = BufReader::new(waiting.stdout.take().unwrap()).lines();
+        assert_eq!(said.next_line().await.unwrap().as_deref(), Some("waits"));
+        (waiting, said)
+    };
+    let taken = async |(mut waiting, mut said): (Child, Lines<BufReader<ChildStdout>>)| {
+        waiting.stdin.take().unwrap().write_all(b"\n").await.unwrap();
+        let taken: usize = said.next_line().await.unwrap().unwrap().parse().unwrap();
+        waiting.wait().await.unwrap();
+        taken
+    };
+    let waiting = waits().await;
+    for _ in 0..3 {
+        world.ctl(&["daemon", "restart"]).await.ok();
+    }
+    assert_eq!(taken(waiting).await, 0);
+    let gateway = world.client().send(&ReadGateway).await.unwrap();
+    assert!(gateway.listening);
+    // The control: with no daemon, and none to come, it is anybody's.
+    let waiting = waits().await;
+    world.ctl(&["daemon", "stop"]).await.ok();
+    assert_ne!(taken(waiting).await, 0);
+    world.daemon = None;
 }
 
 /// Connects as often as it is told, waits for a line, does so again, and stays.

@@ -56,6 +56,19 @@ async fn an_authority_that_another_user_could_have_planted_is_not_believed() {
     let said = line(&home, &catalog, &shared.join("ca.pem"), &[]).await;
     assert!(said.contains("cannot be trusted"), "{said}");
     assert!(said.contains("belongs to "), "{said}");
+    // Nor what was put into a directory of the user's while others could write to it.
+    let own = place.path().join("own");
+    fs::create_dir(&own).unwrap();
+    fs::set_permissions(&own, Permissions::from_mode(0o755)).unwrap();
+    let bundle = own.join("ca.pem");
+    fs::write(&bundle, authority.pem()).unwrap();
+    fs::set_permissions(&bundle, Permissions::from_mode(0o644)).unwrap();
+    users.a.give(&own).unwrap();
+    let said = line(&home, &catalog, &bundle, &[]).await;
+    assert!(said.contains("is not JSON"), "the control: {said}");
+    users.b.give(&bundle).unwrap();
+    let said = line(&home, &catalog, &bundle, &[]).await;
+    assert!(said.contains("belongs to "), "{said}");
 }
 
 /// There, root looks like any other user.

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::browser;
 
 /// How long a browser may take to come.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// How often to look whether it has.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to say what it wants.

@@ -2,8 +2,8 @@
 //!
 //! The program asks there until it ends; the daemon may end before. Whoever
 //! takes the port then is believed, and another user would hand the program
-//! credentials of their own, to work for them. A socket that is bound there and
-//! accepts nothing lets nobody but this user listen: asking fails instead.
+//! credentials of their own, to work for them. With a socket that is bound there,
+//! asking fails instead.
 //!
 //! Every program below inherits it, those of other users included, who could
 //! listen on it beside the daemon. So it is deaf.
@@ -14,8 +14,8 @@ use std::net::SocketAddrV4;
 
 use rustix::fd::OwnedFd;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::net::sockopt::set_socket_reuseport;
-use rustix::net::{AddressFamily, SocketType, bind, socket};
+
+use crate::kept_port;
 
 #[cfg(target_os = "linux")]
 use super::deaf_socket::deafen;
@@ -25,10 +25,7 @@ const OUT_OF_THE_WAY: i32 = 100;
 
 /// Keeps it until this process ends, whatever program it becomes meanwhile.
 pub(super) fn keep(endpoint: SocketAddrV4) -> io::Result<()> {
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    // The daemon's has it, too. Without it nobody else's can have the port.
-    set_socket_reuseport(&socket, true)?;
-    bind(&socket, &endpoint)?;
+    let socket = kept_port::keep(endpoint)?;
     // Some systems let only root have filters, who is also the one that starts
     // programs of other users below.
     #[cfg(target_os = "linux")]

@@ -22,6 +22,21 @@ const SOCKET: &str = "quiltd.socket";
 const SERVICE_UNIT: &str = include_str!("../../../../systemd/quiltd.service");
 const SOCKET_UNIT: &str = include_str!("../../../../systemd/quiltd.socket");
 
+/// What is changed by what stands beside it: the units, what starts them, and all of
+/// a kind.
+const CHANGED: [&str; 7] = [
+    SERVICE,
+    SOCKET,
+    "default.target",
+    "sockets.target",
+    "service",
+    "socket",
+    "target",
+];
+
+/// How directories of units are named that are started with another.
+const WITH: [&str; 3] = ["wants", "requires", "upholds"];
+
 /// What enabling links to the units.
 const WANTED: [&str; 2] = [
     "default.target.wants/quiltd.service",
@@ -124,8 +139,12 @@ pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
         .chain(data)
     {
         read.extend(units(&dir));
-        for name in [SERVICE, SOCKET, "service", "socket"] {
+        for name in CHANGED {
             read.extend(changes(dir.join(format!("{name}.d"))));
+        }
+        // Units that are started with these, by the names of links.
+        for (name, with) in CHANGED.iter().flat_map(|name| WITH.map(|with| (name, with))) {
+            read.push(dir.join(format!("{name}.{with}")));
         }
     }
     Ok(read)
