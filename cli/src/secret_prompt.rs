@@ -161,7 +161,7 @@ fn typed(label: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     drop(mode);
     output::note("");
     result?;
-    if line.has_more_lines {
+    if line.excess == Some(Excess::Lines) {
         let what = "more than one line was pasted, and nothing of it was used";
         return Err(Failure::new(exit::INPUT, what));
     }
@@ -176,9 +176,14 @@ struct Line {
     is_pasting: bool,
     /// A line of a paste has ended.
     has_ended: bool,
-    has_more_lines: bool,
-    /// There is no room for more of it.
-    is_full: bool,
+    excess: Option<Excess>,
+}
+
+/// What there was more of than can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Excess {
+    Lines,
+    Bytes,
 }
 
 /// What a key did.
@@ -198,8 +203,7 @@ impl Default for Line {
             escape: Zeroizing::new(Vec::with_capacity(PASTE_ENDS.len())),
             is_pasting: false,
             has_ended: false,
-            has_more_lines: false,
-            is_full: false,
+            excess: None,
         }
     }
 }
@@ -220,11 +224,11 @@ impl Line {
             }
             self.escape.clear();
             // A line that was copied with its end is whole.
-            return match self.is_pasting {
-                true => Typed::More,
-                false if self.is_full => Typed::TooLong,
-                false if self.has_ended => Typed::Whole,
-                false => Typed::More,
+            return match self.excess {
+                _ if self.is_pasting => Typed::More,
+                Some(Excess::Bytes) => Typed::TooLong,
+                _ if self.has_ended => Typed::Whole,
+                _ => Typed::More,
             };
         }
         self.plain(key)
@@ -254,7 +258,7 @@ impl Line {
     fn paste(&mut self, key: u8) -> Typed {
         match key {
             b'\r' | b'\n' => self.has_ended |= !self.bytes.is_empty(),
-            _ if self.has_ended => self.has_more_lines |= !key.is_ascii_whitespace(),
+            _ if self.has_ended => self.note_behind(&[key]),
             key => return self.put(&[key]),
         }
         Typed::More
@@ -274,9 +278,16 @@ impl Line {
         Typed::More
     }
 
+    /// Takes note of what stands behind the line.
+    fn note_behind(&mut self, text: &[u8]) {
+        if !text.iter().all(u8::is_ascii_whitespace) {
+            self.excess.get_or_insert(Excess::Lines);
+        }
+    }
+
     fn put(&mut self, keys: &[u8]) -> Typed {
         if self.bytes.len() + keys.len() > MAX_SECRET {
-            self.is_full = true;
+            self.excess = Some(Excess::Bytes);
             // The rest of a paste must not be left for a shell, which runs it.
             return if self.is_pasting {
                 Typed::More
@@ -317,8 +328,7 @@ fn discard_rest(terminal: BorrowedFd<'_>, line: &mut Line) {
             Err(Errno::INTR) => {}
             Ok(0) | Err(_) => return,
             Ok(read) => {
-                let text = &rest[..read];
-                line.has_more_lines |= text.iter().any(|byte| !byte.is_ascii_whitespace());
+                line.note_behind(&rest[..read]);
             }
         }
     }

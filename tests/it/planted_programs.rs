@@ -110,7 +110,10 @@ async fn a_daemon_that_others_could_write_is_not_started_though_a_variable_names
     let loose = async |path: &Path| {
         fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
         let line = start().await;
-        assert!(line.contains("the quiltd of QUILTD_BIN is not started: "), "{line}");
+        assert!(
+            line.contains("the quiltd of QUILTD_BIN is not started: "),
+            "{line}"
+        );
         open(path);
     };
     loose(&program).await;

@@ -109,8 +109,7 @@ fn unset(place: Option<&Origin>) -> Command {
     if names.is_empty() {
         return WHERE.into();
     }
-    let unset = Command::of("unset");
-    names.iter().fold(unset, |unset, name| unset.operand(name))
+    names.iter().fold("unset".into(), Command::operand)
 }
 
 /// Reports the end of the program, as quiltctl would.

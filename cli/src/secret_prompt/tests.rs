@@ -15,7 +15,7 @@ fn an_escape_that_says_nothing_keeps_no_key_from_its_work() {
         read(b"\x1b\x1b[200~b\x03\x1b[201~"),
         (b"\x1bb\x03".to_vec(), Typed::More)
     );
-    let long = [&b"\x1b[200~"[..], &[b'a'; MAX_SECRET + 1]].concat();
+    let long = [&b"\x1b[200~"[..], &vec![b'a'; MAX_SECRET + 1]].concat();
     assert_eq!(read(&long).1, Typed::More);
     let (ended, behind) = (
         [&long, PASTE_ENDS].concat(),
@@ -25,7 +25,7 @@ fn an_escape_that_says_nothing_keeps_no_key_from_its_work() {
         (read(&ended).1, read(&behind).1),
         (Typed::TooLong, Typed::More)
     );
-    assert_eq!(read(&[b'a'; MAX_SECRET + 1]).1, Typed::TooLong);
+    assert_eq!(read(&vec![b'a'; MAX_SECRET + 1]).1, Typed::TooLong);
     assert_eq!(
         read(b"\x1b[200~b\r\n\x1b[201~"),
         (b"b".to_vec(), Typed::Whole)

@@ -220,6 +220,10 @@ async fn settle_login(
         return Err(error.into());
     }
     session.begin(record);
+    // Who logs in since does without the key that a restart forgot.
+    if session.is_key_forgotten() {
+        session.note_key();
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quilt_tests::harness::World;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{ask, grant, place};
@@ -18,6 +18,11 @@ async fn a_crowd_without_a_grant_does_not_keep_its_holder_waiting() {
     let grant = grant(&world, 60).await;
     let (authority, path) = place(&grant);
     let begun = format!("GET {path} HTTP/1.1\r\nHost: ");
+    // One of the holder's own, which has been there longest and rests.
+    let mut resting = TcpStream::connect(&authority).await.unwrap();
+    let token = grant.token.expose();
+    let whole = format!("{begun}{authority}\r\nAuthorization: {token}\r\n\r\n");
+    answered(&mut resting, &whole).await;
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
         let mut silent = TcpStream::connect(&authority).await.unwrap();
@@ -25,6 +30,7 @@ async fn a_crowd_without_a_grant_does_not_keep_its_holder_waiting() {
         crowd.push(silent);
     }
     assert_eq!(ask(&grant).await.0, 200);
+    answered(&mut resting, &whole).await;
     // It was not for their silence that some of the crowd had to go.
     assert!(
         world
@@ -32,6 +38,18 @@ async fn a_crowd_without_a_grant_does_not_keep_its_holder_waiting() {
             .contains("evicted a connection that asks nothing")
     );
     drop(crowd);
+}
+
+/// Sends a request on a connection that stays, and reads the answer.
+async fn answered(stream: &mut TcpStream, request: &str) {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A document ends in one brace.
+    while !answer.ends_with(b"}") {
+        let read = stream.read_buf(&mut answer).await.unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 "));
 }
 
 /// Long enough for any connection that is made at all.

@@ -111,9 +111,14 @@ async fn the_audit_names_the_program_that_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_listens_only_while_there_are_grants() {
     let world = World::logged_in().await;
+    world.ctl(&["credential-process"]).await.ok();
+    #[cfg(target_os = "linux")]
+    assert_eq!(listeners(&world), 0);
     let (one, two) = (grant(&world, 60).await, grant(&world, 60).await);
     let (authority, _) = place(&one);
     assert_eq!(authority, place(&two).0, "one listener for all");
+    #[cfg(target_os = "linux")]
+    assert_eq!(listeners(&world), 1, "the control");
     let revoke = |grant: &Grant| RevokeGrant(grant.id.clone());
     world.client().send(&revoke(&one)).await.unwrap();
     assert_eq!(ask(&one).await.0, 401);
@@ -122,6 +127,25 @@ async fn it_listens_only_while_there_are_grants() {
     closed(&authority).await;
     let error = world.client().send(&revoke(&two)).await.unwrap_err();
     assert!(error.to_string().contains("no such grant"), "{error}");
+}
+
+/// How many sockets of TCP the daemon listens at (proc_net(5): state 0A).
+#[cfg(target_os = "linux")]
+fn listeners(world: &World) -> usize {
+    let pid = world.daemon.as_ref().unwrap().pid();
+    let tables =
+        ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")));
+    let tables: Vec<String> = tables.into_iter().flatten().collect();
+    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
+    let fields = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let listening = fields.filter(|fields| fields[3] == "0A");
+    let inodes: Vec<String> = listening
+        .map(|fields| format!("socket:[{}]", fields[9]))
+        .collect();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let open = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    open.filter(|target| inodes.iter().any(|inode| target.to_str() == Some(inode)))
+        .count()
 }
 
 /// Waits until nobody listens there.

@@ -268,6 +268,13 @@ async fn a_daemon_that_follows_a_crash_has_no_key_and_says_so() {
     world.crash_and_restart().await;
     let line = world.ctl(&["token"]).await.failed(3);
     assert!(line.contains("was forgotten"), "{line}");
+    // Who logs in with a code does without it, from then on.
+    world.login().await;
+    for _ in 0..2 {
+        let status = world.ctl(&["status"]).await.ok();
+        assert!(!status.contains("run: "), "{status}");
+        world.crash_and_restart().await;
+    }
 }
 
 #[cfg(target_os = "linux")]

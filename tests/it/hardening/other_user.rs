@@ -344,7 +344,13 @@ async fn nobody_else_gets_the_gateways_port_while_the_daemon_is_restarted() {
         (waiting, said)
     };
     let taken = async |(mut waiting, mut said): (Child, Lines<BufReader<ChildStdout>>)| {
-        waiting.stdin.take().unwrap().write_all(b"\n").await.unwrap();
+        waiting
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"\n")
+            .await
+            .unwrap();
         let taken: usize = said.next_line().await.unwrap().unwrap().parse().unwrap();
         waiting.wait().await.unwrap();
         taken

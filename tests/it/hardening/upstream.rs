@@ -153,7 +153,9 @@ async fn nobody_on_the_local_network_is_asked_for_anything() {
     let mut world = World::start().await;
     world.daemon.take().unwrap().stop().await;
     let metadata = Server::start("200 OK".to_owned()).await;
+    let sts = world.stack.sts_url().to_owned();
     let variables = [
+        ("AWS_ENDPOINT_URL_STS", &*sts),
         ("AWS_EC2_METADATA_DISABLED", "false"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*metadata.address),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*metadata.address),
@@ -162,6 +164,15 @@ async fn nobody_on_the_local_network_is_asked_for_anything() {
     world.daemon = Some(Daemon::start_with(&world.home, &args, &variables).await);
     world.login().await;
     world.ctl(&["credential-process"]).await.ok();
+    // A client of AWS's that is given no credentials looks for some there.
+    roles::set(
+        &world.home,
+        &format!("[profiles.lake]\nrole_arn = '{}'\n", roles::arn("lake")),
+    );
+    world
+        .ctl(&["credential-process", "--profile", "lake"])
+        .await
+        .ok();
     world.ctl(&["doctor"]).await;
     assert_eq!(metadata.asked(), [""; 0]);
     // The control: whoever asks there is counted.

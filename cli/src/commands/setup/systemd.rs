@@ -143,7 +143,10 @@ pub(in crate::commands) fn read_by_manager() -> Result<Vec<PathBuf>, Failure> {
             read.extend(changes(dir.join(format!("{name}.d"))));
         }
         // Units that are started with these, by the names of links.
-        for (name, with) in CHANGED.iter().flat_map(|name| WITH.map(|with| (name, with))) {
+        for (name, with) in CHANGED
+            .iter()
+            .flat_map(|name| WITH.map(|with| (name, with)))
+        {
             read.push(dir.join(format!("{name}.{with}")));
         }
     }
