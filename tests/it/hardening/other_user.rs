@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use quilt_proto::api::{CreateGrant, ReadGateway};
-use quilt_proto::wire::GrantRequest;
+use quilt_proto::api::CreateGrant;
+use quilt_proto::wire::{Gateway, GrantRequest};
 use quilt_tests::fake_stack::StackConfig;
 use quilt_tests::harness::{Home, Run, Users, World, binaries};
 use rustix::process::{Pid, Signal, kill_process};
@@ -330,9 +330,11 @@ async fn nobody_else_gets_the_gateways_port_while_the_daemon_is_restarted() {
     };
     let mut world = World::of(&users.a, StackConfig::default()).await;
     world.login().await;
-    world.ctl(&["setup", "quilt3"]).await.ok();
-    let gateway = world.client().send(&ReadGateway).await.unwrap();
-    let port = gateway.gateway_url.unwrap().loopback_port().unwrap();
+    let set_up = async || {
+        let said = world.ctl(&["setup", "quilt3", "--json"]).await.ok();
+        serde_json::from_str::<Gateway>(&said).unwrap()
+    };
+    let port = set_up().await.gateway_url.unwrap().loopback_port().unwrap();
     let theirs = Home::of(&users.b);
     let waits = async || {
         let mut command = theirs.command("python3");
@@ -360,8 +362,7 @@ async fn nobody_else_gets_the_gateways_port_while_the_daemon_is_restarted() {
         world.ctl(&["daemon", "restart"]).await.ok();
     }
     assert_eq!(taken(waiting).await, 0);
-    let gateway = world.client().send(&ReadGateway).await.unwrap();
-    assert!(gateway.listening);
+    assert!(set_up().await.listening);
     // The control: with no daemon, and none to come, it is anybody's.
     let waiting = waits().await;
     world.ctl(&["daemon", "stop"]).await.ok();
