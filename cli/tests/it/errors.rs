@@ -96,6 +96,11 @@ fn mistakes_are_2_and_never_repeated() {
     let home = Home::new();
     for args in [
         &["login", "qk_canary"][..],
+        &["login", "--api-key-env", "qk_canary"],
+        &["login", "--api-key-dotenv", "qk_canary"],
+        &["login", "--api-key-secret", "eyJcanary"],
+        &["env", "--profile", "qk_canary0123456789abc"],
+        &["exec", "--profile", "qk_canary0123456789abc", "true"],
         &["canary"],
         &["token", "--canary=canary"],
         &["credential-process", "--profile", "can ary"],

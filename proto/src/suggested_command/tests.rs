@@ -82,7 +82,7 @@ fn what_cannot_be_shown_still_arrives() {
 fn a_command_from_a_daemon_is_one_line() {
     let command: Command = serde_json::from_str("\"a\\nb\\u001b\"").unwrap();
     assert_eq!(command, "a b");
-    let ours = Command::of("ls").operand("a b");
+    let ours = Command::of("ls").operand("a  b");
     let text = serde_json::to_string(&ours).unwrap();
     assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), ours);
 }
