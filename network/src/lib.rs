@@ -55,7 +55,7 @@ pub struct Network {
 /// What follows from settings.
 struct Derived {
     settings: Settings,
-    /// Changes with the settings.
+    /// Changes with the settings, and when certificates are read once more.
     version: u64,
     proxies: Arc<Proxies>,
     tls: OnceLock<Tls>,
@@ -108,13 +108,25 @@ impl Network {
         let failure = Failure::of(error, url, proxy.as_ref());
         match failure {
             // A bundle that could not be read may be what is missing.
-            Failure::UnknownCertificate { .. } => Failure::UnknownCertificate {
-                unusable: known
-                    .tls
-                    .get()
-                    .and_then(|tls| tls.unusable.first().cloned().map(Box::new)),
-            },
+            Failure::UnknownCertificate { .. } => {
+                let unusable = known.tls.get().and_then(|tls| tls.unusable.first());
+                if unusable.is_some() {
+                    self.read_anew(&known);
+                }
+                Failure::UnknownCertificate {
+                    unusable: unusable.cloned().map(Box::new),
+                }
+            }
             failure => failure,
+        }
+    }
+
+    /// Has certificates read once more for the next request: whoever mends what is
+    /// missing restarts nothing for it.
+    fn read_anew(&self, read: &Arc<Derived>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, read)) {
+            *known = Some(Arc::new(Derived::after(Some(read), read.settings.clone())));
         }
     }
 
@@ -124,12 +136,7 @@ impl Network {
         match &*known {
             Some(known) if known.settings == settings => Arc::clone(known),
             before => {
-                let now = Derived {
-                    proxies: Arc::new(Proxies::new(&settings)),
-                    settings,
-                    version: before.as_ref().map_or(0, |before| before.version + 1),
-                    tls: OnceLock::new(),
-                };
+                let now = Derived::after(before.as_deref(), settings);
                 Arc::clone(known.insert(Arc::new(now)))
             }
         }
@@ -137,6 +144,15 @@ impl Network {
 }
 
 impl Derived {
+    fn after(before: Option<&Self>, settings: Settings) -> Self {
+        Self {
+            proxies: Arc::new(Proxies::new(&settings)),
+            settings,
+            version: before.map_or(0, |before| before.version + 1),
+            tls: OnceLock::new(),
+        }
+    }
+
     /// Certificates are read when they are first needed.
     fn tls(&self) -> Option<&Tls> {
         if self.tls.get().is_none() {

@@ -44,15 +44,22 @@ async fn get(clients: &Clients, client: &Client, url: &Url) -> reqwest::Result<R
 }
 
 async fn ask_with(settings: Settings, url: &str) -> Result<String, Failure> {
+    ask_by(&clients(settings), url).await
+}
+
+fn clients(settings: Settings) -> Clients {
     let network = Arc::new(Network::new(move || settings.clone()));
-    let clients = Clients::new(&network, |builder| {
+    Clients::new(&network, |builder| {
         builder
             .connect_timeout(Duration::from_secs(2))
             .timeout(Duration::from_secs(4))
-    });
+    })
+}
+
+async fn ask_by(clients: &Clients, url: &str) -> Result<String, Failure> {
     let url = url.parse().unwrap();
     let lost = |error: reqwest::Error| clients.failure(&url, &error);
-    let answer = get(&clients, &clients.of(&url)?, &url).await;
+    let answer = get(clients, &clients.of(&url)?, &url).await;
     answer.map_err(lost)?.text().await.map_err(lost)
 }
 
@@ -126,6 +133,29 @@ async fn a_bundle_that_cannot_be_read_is_named() {
         failure.contains("/nowhere/corp.pem") && failure.contains("cannot be read"),
         "{failure}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_that_is_mended_counts_at_the_next_request() {
+    let ours = Authority::new();
+    let tls = Tls::start(&ours, "localhost", Days::Now).await;
+    let dir = tempfile::tempdir().unwrap();
+    let there = settings(&dir, Some(&ours), None);
+    let bundle = there.ca_bundle[0].clone();
+    std::fs::remove_file(&bundle).unwrap();
+    let clients = clients(there);
+    let url = format!("https://localhost:{}/", tls.port);
+    for _ in 0..2 {
+        let failure = ask_by(&clients, &url).await.unwrap_err();
+        assert!(
+            matches!(failure, Failure::UnknownCertificate { .. }),
+            "{failure}"
+        );
+    }
+    std::fs::write(&bundle, ours.pem()).unwrap();
+    // The failure before it had it read for this one.
+    let last = ask_by(&clients, &url).await;
+    assert!(last.is_ok(), "{last:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
