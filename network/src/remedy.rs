@@ -11,8 +11,9 @@ pub const SET_CLOCK: &str = if cfg!(target_os = "macos") {
     "sudo timedatectl set-ntp true"
 };
 
-/// Asks a server for nothing but whether it answers, and not for long.
-pub const HEAD: &str = "curl -sSI -m 10";
+/// Asks a server for nothing but whether it answers, and not for long. What it says is
+/// nothing for a terminal: only the status is shown.
+pub const HEAD: &str = "curl -sSI -m 10 -o /dev/null -w '%{http_code}\\n'";
 
 /// Asks the system for a name's address.
 const LOOK_UP: &str = if cfg!(target_os = "macos") {
@@ -63,13 +64,13 @@ mod tests {
         };
         is(
             Failure::ConnectionRefused,
-            "curl -sSI -m 10 https://stack.example:8443",
+            "curl -sSI -m 10 -o /dev/null -w '%{http_code}\\n' https://stack.example:8443",
         );
         is(Failure::FutureCertificate, SET_CLOCK);
         is(Failure::ProxyPassword(None), "quiltctl doctor");
         is(
             Failure::ProxyUnreachable("http://u:geheim@proxy:3128".parse().unwrap()),
-            "curl -sSI -m 10 --proxy http://proxy:3128 https://stack.example:8443",
+            "curl -sSI -m 10 -o /dev/null -w '%{http_code}\\n' --proxy http://proxy:3128 https://stack.example:8443",
         );
         if cfg!(target_os = "linux") {
             is(Failure::NameNotFound, "getent ahosts stack.example");

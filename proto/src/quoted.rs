@@ -170,12 +170,13 @@ fn is_colon(c: char) -> bool {
             | '៖'
             | '꛴'
             | '︙'
+            | 'ꓽ'
     )
 }
 
 /// What opens or closes quoted speech, or looks like it.
 fn is_quote(c: char) -> bool {
-    matches!(c, '"' | '«' | '»' | '“'..='‟' | '″' | '‶' | '❝' | '❞' | '〝'..='〟' | '＂')
+    matches!(c, '"' | '״' | 'ʺ' | 'ˮ' | '«' | '»' | '“'..='‟' | '″' | '‶' | '❝' | '❞' | '〝'..='〟' | '＂')
 }
 
 #[cfg(test)]

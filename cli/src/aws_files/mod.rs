@@ -4,6 +4,7 @@ pub(crate) mod botocore_refusals;
 mod call;
 pub(crate) mod command_line;
 pub(crate) mod ini;
+mod loaded;
 
 use quilt_proto::quoted;
 use std::env;
@@ -16,6 +17,7 @@ pub(crate) use quilt_proto::aws::{
 };
 
 pub(crate) use self::call::Call;
+pub(crate) use self::loaded::loaded;
 use crate::files;
 
 /// What `setup aws` calls the profile, where nothing else is said.

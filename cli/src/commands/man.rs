@@ -1,8 +1,9 @@
 //! `man`: manual pages; at a terminal shown by `man`, else in the format that
 //! `man -l -` reads.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::context::Context;
@@ -34,7 +35,7 @@ pub(super) fn run(context: &Context, args: &Args, program: clap::Command) -> Res
             }
             _ => {}
         }
-        return clap_mangen::generate_to(all, dir)
+        return generate(all, dir)
             .map_err(|error| Failure::new(exit::INPUT, error).hint("quiltctl man --help"));
     }
     let mut command = &all;
@@ -58,6 +59,18 @@ pub(super) fn run(context: &Context, args: &Args, program: clap::Command) -> Res
         return Ok(());
     }
     output::bytes(&page)
+}
+
+/// Writes all pages. Each takes the place of what was there, which may be a link that
+/// others left there before the directory was closed to them.
+fn generate(all: clap::Command, dir: &Path) -> io::Result<()> {
+    let made = tempfile::tempdir_in(dir)?;
+    clap_mangen::generate_to(all, made.path())?;
+    for page in fs::read_dir(made.path())? {
+        let page = page?;
+        fs::rename(page.path(), dir.join(page.file_name()))?;
+    }
+    Ok(())
 }
 
 /// Has the system's own program show a page; whether it did.

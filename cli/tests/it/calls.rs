@@ -327,6 +327,12 @@ fn shells_and_manuals_are_served_without_a_daemon() {
         .failed(1);
     assert!(line.contains("can be written by"), "{line}");
     assert_eq!(std::fs::read(&own).unwrap(), b"own");
+    // Nor once the directory is closed to them.
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o755)).unwrap();
+    home.run(&["man", "--all", open.to_str().unwrap()]).ok();
+    assert_eq!(std::fs::read(&own).unwrap(), b"own");
+    let page = open.join("quiltctl.1");
+    assert!(page.symlink_metadata().unwrap().is_file());
     assert!(home.run(&["--help"]).ok().contains("Usage"));
     let help = home.run(&["packages", "delete", "--help"]).ok();
     assert!(

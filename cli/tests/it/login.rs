@@ -223,6 +223,35 @@ fn what_is_pasted_while_the_stack_takes_its_time_reaches_no_shell() {
 }
 
 #[test]
+fn whoever_has_pasted_a_code_can_still_leave() {
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP] {
+        let home = Home::new();
+        let requests = home.serve(move |request, mut stream: UnixStream| {
+            if !request.starts_with("POST ") {
+                let _ = stream.write_all(http(200, SESSION).as_bytes());
+                return;
+            }
+            // Until the other side is gone.
+            let _ = stream.read(&mut [0]);
+        });
+        let (mut person, program) = terminal();
+        let mut child = home
+            .command(&["login", "--no-browser"])
+            .stdin(program.try_clone().unwrap())
+            .stdout(program.try_clone().unwrap())
+            .stderr(program.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        read_until(&mut person, "Code: ");
+        person.write_all(b"the-code\r").unwrap();
+        while !requests.recv().unwrap().starts_with("POST ") {}
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let ended = child.wait().unwrap();
+        assert_eq!(ended.signal(), Some(signal.as_raw()));
+    }
+}
+
+#[test]
 fn nobody_agrees_to_what_was_not_shown_yet() {
     let (home, _requests) = home();
     for (ahead, answer, agrees) in [("y\n", "n\n", false), ("n\n", "y\n", true)] {

@@ -17,10 +17,13 @@ use crate::stack::{Payload, Permit};
 /// so few connections that all of them may have one.
 const SMALL: usize = 64 * 1024;
 
+/// The largest there is, in bytes.
+pub(super) const LARGEST: usize = 16 * 1024 * 1024;
+
 /// The room for larger ones, in bytes: one of the largest, and half of one for
 /// somebody else.
-const ROOM: usize = 24 * 1024 * 1024;
-const SHARE: usize = 16 * 1024 * 1024;
+const ROOM: usize = SHARE + LARGEST / 2;
+const SHARE: usize = LARGEST;
 
 /// The room for those that say beforehand that they are no larger than this, in
 /// bytes: they do not wait behind the largest.

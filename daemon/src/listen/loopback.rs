@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use quilt_trust::sockets::Diag;
 use rustix::io::ioctl_fioclex;
-use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::sockopt::set_socket_reuseport;
 use rustix::net::{AddressFamily, SocketType, bind, socket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -64,9 +64,9 @@ const LISTENS: Duration = Duration::from_secs(1);
 impl LoopbackListener {
     /// Listens on `port`; 0 takes a free one. Needs a tokio runtime.
     pub fn bind(port: u16, unknown: UnknownOwner) -> io::Result<(Self, SocketAddr)> {
-        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => kept_for_us(port)?,
-            bound => bound?,
+        let listener = match port {
+            0 => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+            known => bind_known(known)?,
         };
         // Who is told of it may keep it to themselves, so that no other user answers
         // there when this program has ended.
@@ -108,12 +108,13 @@ impl LoopbackListener {
     }
 }
 
-/// A socket at a port that a program of this user's has bound, and does not listen at:
-/// it keeps the port for the daemon.
-fn kept_for_us(port: u16) -> io::Result<TcpListener> {
+/// A socket at a port that programs know. With `SO_REUSEADDR`, as usual, another user
+/// could have bound it as well, to listen there once this one has ended; with
+/// `SO_REUSEPORT` alone only a program of this user's can, which keeps the port for the
+/// daemon, and connections of the daemon before do not stand in the way.
+fn bind_known(port: u16) -> io::Result<TcpListener> {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     ioctl_fioclex(&socket)?;
-    set_socket_reuseaddr(&socket, true)?;
     set_socket_reuseport(&socket, true)?;
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     bind(&socket, &address)?;

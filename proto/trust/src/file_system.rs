@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use quilt_proto::locations;
 
+use super::mounts::{self, Mount};
 use super::path_walk::walk;
 use super::{Distrust, access_check};
 
@@ -105,7 +106,7 @@ pub(crate) fn served_by_others(path: &Path, device: u64) -> Option<u32> {
     if kind.is_some_and(|kind| kind != FUSE) {
         return None;
     }
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = mounts::mounts();
     let device = (rustix::fs::major(device), rustix::fs::minor(device));
     let us = geteuid().as_raw();
     let is_us = |user: u32| user == us || namespace::user_outside() == Some(user);
@@ -141,14 +142,11 @@ enum Server {
 /// By the device's number and the options of the file system
 /// (proc_pid_mountinfo(5)).
 #[cfg(target_os = "linux")]
-fn server(mounts: &str, (major, minor): (u32, u32)) -> Server {
-    let device = format!("{major}:{minor}");
-    let mut lines = mounts.lines();
-    let Some(line) = lines.find(|line| line.split(' ').nth(2) == Some(&device)) else {
+fn server(mounts: &[Mount], device: (u32, u32)) -> Server {
+    let Some(mount) = mounts.iter().find(|mount| mount.device == device) else {
         return Server::Unlisted;
     };
-    let options = line.rsplit(' ').next().unwrap_or_default();
-    let mut options = options.split(',');
+    let mut options = mount.options.split(',');
     let user = options.find_map(|option| option.strip_prefix("user_id=")?.parse().ok());
     user.map_or(Server::Kernel, Server::User)
 }
@@ -232,12 +230,13 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_mount_names_who_serves_it() {
-        let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+        let mounts = b"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
                       90 22 0:52 / /home/bob/m rw,nosuid shared:9 - fuse.sshfs h: \
                       rw,user_id=1001,group_id=100\n";
-        assert_eq!(server(mounts, (0, 52)), Server::User(1001));
-        assert_eq!(server(mounts, (8, 1)), Server::Kernel);
-        assert_eq!(server(mounts, (0, 54)), Server::Unlisted);
+        let mounts = mounts::listed(mounts);
+        assert_eq!(server(&mounts, (0, 52)), Server::User(1001));
+        assert_eq!(server(&mounts, (8, 1)), Server::Kernel);
+        assert_eq!(server(&mounts, (0, 54)), Server::Unlisted);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod inode;
 mod interpreter;
 mod lock;
 mod lock_holders;
+pub mod mounts;
 mod name_services;
 mod namespace;
 mod open;
@@ -59,6 +60,7 @@ pub use self::path_walk::{MOST_LINKS, names};
 use self::path_walk::{Way, walk, walk_kept};
 pub use self::preserved_permissions::PreservedPermissions;
 pub use self::remedy::{free, put_aside, was_put_aside};
+pub use self::users::account_home;
 pub use self::words::words;
 
 /// What a file is to the program.

@@ -10,8 +10,8 @@ use quilt_proto::{process_status, quoted, state_files};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, getuid, test_kill_process};
 
-use super::directory;
 use super::inode::is_at;
+use super::{directory, mounts};
 
 const LOCKS: &str = "/proc/locks";
 
@@ -175,12 +175,9 @@ fn device(path: &Path) -> Option<String> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
     let about = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).ok()?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let id = about.stx_mnt_id.to_string();
-    let mut columns = mounts.lines().map(str::split_whitespace);
-    let mut mount = columns.find(|columns| columns.clone().next() == Some(&id))?;
-    let (major, minor) = mount.nth(2)?.split_once(':')?;
-    let (major, minor) = (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?);
+    let mounts = mounts::mounts();
+    let mount = mounts.iter().find(|mount| mount.id == about.stx_mnt_id)?;
+    let (major, minor) = mount.device;
     Some(format!("{major:02x}:{minor:02x}"))
 }
 

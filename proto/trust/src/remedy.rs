@@ -39,12 +39,12 @@ impl Content {
         let of_quilt3 = [python_sdk::AUTH_FILE, python_sdk::CREDENTIALS_FILE];
         if is_state_file(&name) || of_quilt3.contains(&&*name) {
             Self::OfPrograms
+        } else if is_of_aws(path) {
+            Self::OfAws
         } else if is_text(path) || interpreter_line(path).is_some() {
             Self::Text
         } else if is_executable(path) && is_binary(path) {
             Self::OfPrograms
-        } else if is_of_aws(path) {
-            Self::OfAws
         } else {
             Self::Unknown
         }

@@ -48,6 +48,11 @@ pub(crate) fn home(uid: u32) -> Option<PathBuf> {
     Some(PathBuf::from(entry.home)).filter(|home| home.is_absolute())
 }
 
+/// This user's home, where the system's files tell it, whatever `HOME` says.
+pub fn account_home() -> Option<PathBuf> {
+    home(rustix::process::getuid().as_raw())
+}
+
 /// A user in words.
 pub(crate) fn describe(uid: u32) -> String {
     if namespace::hides(uid) {

@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{codes, found, found_after, healthy, set_up, sh, tools};
 use crate::roles::{arn, set};
 
+/// What shows whether a server answers, and nothing of what it says.
+const HEAD: &str = "curl -sSI -m 10 -o /dev/null -w '%{http_code}\\n'";
+
 /// The one thing that is wrong.
 async fn only(world: &World, code: &str) -> Finding {
     let mut findings = found(world, &[]).await;
@@ -125,7 +128,7 @@ async fn a_stack_that_hangs_or_is_away() {
             "{:?}",
             started.elapsed()
         );
-        let look = format!("curl -sSI -m 10 {}/config.json", world.stack.catalog_url());
+        let look = format!("{HEAD} {}/config.json", world.stack.catalog_url());
         assert_eq!(hangs.hint.to_string(), look);
         control.clear_faults();
         assert_eq!(found(&world, &[]).await, []);

@@ -25,6 +25,9 @@ use quilt_tests::harness::{Daemon, Home, Run, binaries};
 use tokio::net::TcpListener;
 
 use crate::roles::set;
+
+/// What shows whether a server answers, and nothing of what it says.
+const HEAD: &str = "curl -sSI -m 10 -o /dev/null -w '%{http_code}\\n'";
 use servers::{Authority, Days, Proxy, Socks, Tls};
 
 /// A daemon that knows nobody, in a home of its own.
@@ -242,7 +245,7 @@ async fn the_command_that_doctor_names_mends_what_settings_mend() {
     );
     let problem = machine.problem(catalog).await;
     assert_eq!(problem.network, Some(Kind::ProxyUnreachable));
-    let line = format!("curl -sSI -m 10 --proxy http://localhost:{closed} {catalog}");
+    let line = format!("{HEAD} --proxy http://localhost:{closed} {catalog}");
     assert_eq!(problem.hint.unwrap().to_string(), line);
     let refusing = Proxy::refusing().await;
     set(

@@ -14,13 +14,14 @@ use crate::commands::setup::completions;
 use crate::commands::setup::systemd;
 use crate::programs;
 
-/// What AWS programs read: whoever changes it chooses the program that they run
-/// for credentials.
+/// What AWS programs read and load: whoever changes it chooses the program that they
+/// run for credentials.
 pub(super) fn check() -> Vec<Finding> {
     let files = [CONFIG_ENV, CREDENTIALS_ENV]
         .into_iter()
         .filter_map(aws_files::place)
-        .chain(aws_files::cli_alias());
+        .chain(aws_files::cli_alias())
+        .chain(aws_files::loaded());
     found(files, quilt_trust::check, |distrust| {
         let what = format!("{distrust}: others could choose what AWS programs run");
         Finding::warning(FindingCode::FileNotTrusted, what, distrust.remedy())

@@ -105,7 +105,7 @@ fn java_files() -> Vec<PathBuf> {
     if let Some(path) = named(JAVA_ENV) {
         return vec![path];
     }
-    let homes = [named("HOME"), account_home()];
+    let homes = [named("HOME"), quilt_trust::account_home()];
     let first = |home: PathBuf| {
         let files = ["credentials", "config"].map(|name| home.join(".aws").join(name));
         files.into_iter().find(|file| file.exists())
@@ -117,16 +117,6 @@ fn java_files() -> Vec<PathBuf> {
 fn named(variable: &str) -> Option<PathBuf> {
     let value = env::var_os(variable).filter(|value| !value.is_empty());
     value.map(PathBuf::from)
-}
-
-/// The home that the system's files name for this user.
-fn account_home() -> Option<PathBuf> {
-    let uid = rustix::process::getuid().as_raw().to_string();
-    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
-    passwd.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        (fields.get(2) == Some(&uid.as_str())).then(|| fields.get(5).map(PathBuf::from))?
-    })
 }
 
 /// The files boto 2 reads, the user's own first: where both hold keys, the

@@ -29,6 +29,7 @@ use self::paths::{is_proxied, noted};
 use super::error_body::{answer, refused_in_graphql};
 use super::{LoopbackState, private, program};
 use crate::api::error::ApiError;
+use crate::api::request_bodies;
 use crate::app::App;
 use crate::body_memory::Holder;
 use crate::gateway::{Gateway, GraphqlRequest};
@@ -39,9 +40,6 @@ use crate::stack::{Forward, Forwarded, is_encoded, paths as registry};
 
 /// How long the SDK waits for AWS credentials that have to be fetched.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The largest request carried, in bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// The largest form that asks for a token, in bytes.
 const MAX_FORM: usize = 16 * 1024;
@@ -79,7 +77,7 @@ async fn named(params: RawPathParams, mut request: Request, next: Next) -> Respo
 /// Requests may be larger and take longer than those for credentials.
 fn limits() -> Limits {
     Limits {
-        body_bytes: MAX_BODY as u64,
+        body_bytes: request_bodies::LARGEST as u64,
         request_time: Duration::from_mins(2),
         ..LoopbackListener::limits()
     }
@@ -229,7 +227,11 @@ async fn pass_on(loopback: LoopbackState, caller: Caller, parts: Parts, stream: 
             None => Holder::Named(caller.name()),
         })
     });
-    let body = match loopback.bodies.take(stream, MAX_BODY, whose).await {
+    let body = match loopback
+        .bodies
+        .take(stream, request_bodies::LARGEST, whose)
+        .await
+    {
         Ok(body) => body,
         Err(problem) => return answer(&problem),
     };

@@ -3,9 +3,10 @@
 //! too: what a browser is started with can be read by every user of the
 //! machine, what this page answers only by the browser.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,13 +66,11 @@ impl RedirectListener {
         Ok(Self { listener, host })
     }
 
-    /// The redirect URI, with some for later logins on ports that are free now.
+    /// The redirect URI, with some for later logins.
     pub(super) fn redirect(&self) -> Redirect {
         let uri = |host: &dyn Display| format!("http://{host}{PATH}");
-        // All at once, so that each is another.
-        let free = (0..SPARE).map_while(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok());
-        let free: Vec<_> = free.collect();
-        let addresses = free.iter().filter_map(|port| port.local_addr().ok());
+        let spare = spare_ports().into_iter();
+        let addresses = spare.map(|port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
         Redirect {
             uri: uri(&self.host),
             spare: addresses.map(|address| uri(&address)).collect(),
@@ -84,6 +83,23 @@ impl RedirectListener {
         format!("http://{}{START}{id}", self.host)
     }
 }
+
+/// Ports for later logins, each another. They are drawn, and nobody listens there or
+/// binds them before: other users see what does, and could leave something of theirs
+/// in the browser for that address (a service worker) until it is used. One that is
+/// taken then is passed over.
+fn spare_ports() -> BTreeSet<u16> {
+    let mut ports = BTreeSet::new();
+    let mut drawn = [0; 2];
+    // Without chance there are none, and each login registers anew.
+    while ports.len() < SPARE && getrandom::fill(&mut drawn).is_ok() {
+        ports.extend(Some(u16::from_ne_bytes(drawn)).filter(|port| *port >= DYNAMIC));
+    }
+    ports
+}
+
+/// The first port that is no service's (RFC 6335, section 6).
+const DYNAMIC: u16 = 49_152;
 
 /// Answers every request to the port.
 pub(super) fn router(attempt: Arc<Attempt>, host: String, id: &str) -> Router {
@@ -199,6 +215,14 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_for_later_logins_are_drawn_and_not_the_systems_to_show() {
+        let ports = spare_ports();
+        assert_eq!(ports.len(), SPARE);
+        assert!(ports.iter().all(|port| *port >= DYNAMIC), "{ports:?}");
+        assert_ne!(ports, spare_ports());
+    }
 
     #[test]
     fn an_answer_says_everything_once() {

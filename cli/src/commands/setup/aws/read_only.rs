@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use quilt_proto::{Command, quoted};
+use quilt_trust::mounts::{Mount, mounts};
 
 use super::edit::{self, DesiredProfile};
 use crate::exit::{self, Failure};
@@ -37,14 +38,7 @@ pub(super) fn unwritable_file(path: &Path) -> Option<(&'static str, Command)> {
         return Some(("it is read-only", Command::of("chmod u+w").path(path)));
     }
     let dir = fs::metadata(target.parent()?).ok()?;
-    let is_mounted = file.dev() != dir.dev() || is_mount_point(&target);
+    let is_place = |mount: &Mount| mount.place == target;
+    let is_mounted = file.dev() != dir.dev() || mounts().iter().any(is_place);
     is_mounted.then(|| ("it is a mount of its own", Command::edit(path)))
-}
-
-/// Whether something is mounted right there (proc(5), `mountinfo`).
-fn is_mount_point(path: &Path) -> bool {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    let plain = |place: &str| place.replace("\\040", " ").replace("\\011", "\t");
-    places.map(plain).any(|place| Path::new(&place) == path)
 }
