@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::server::{Home, Ran, http, script};
 
@@ -125,10 +126,28 @@ fn nothing_is_run_for_a_file_that_others_may_write() {
     let proof = Proof::new();
     let path = format!("{}:/usr/bin:/bin", proof.tools.display());
     assert!(proof.runs(&path), "the control");
-    let config = proof.home.path().join(".aws/config");
+    let own = |name: &str| proof.home.path().join(name);
+    let config = own(".aws/config");
+    let made = [
+        ".aws/credentials",
+        ".aws/cli/alias",
+        ".aws/models/s3/2006-03-01/service-2.json",
+        ".local/lib/python3.11/site-packages/usercustomize.py",
+    ];
+    for file in made.map(own) {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "").unwrap();
+    }
+    let [credentials, alias, model, module] = made.map(own);
     for (path_of_it, loosened) in [
         (&config, 0o666),
         (&config.parent().unwrap().to_owned(), 0o777),
+        (&credentials, 0o666),
+        (&alias, 0o666),
+        (&model, 0o666),
+        (&own(".aws/models"), 0o777),
+        (&module, 0o666),
+        (&own(".local/lib"), 0o777),
     ] {
         let before = fs::metadata(path_of_it).unwrap().permissions().mode();
         mode(path_of_it, loosened);
@@ -136,6 +155,29 @@ fn nothing_is_run_for_a_file_that_others_may_write() {
         mode(path_of_it, before);
         assert!(proof.runs(&path), "the control");
     }
+}
+
+#[test]
+fn a_credentials_file_of_any_name_is_shown_without_its_secret() {
+    let home = Home::new();
+    let file = home.path().join("aws.conf");
+    fs::write(&file, "[x]\naws_secret_access_key = canary\nregion = y\n").unwrap();
+    mode(&file, 0o666);
+    let named = |command: &mut Command| {
+        let named = command.env("AWS_SHARED_CREDENTIALS_FILE", &file);
+        named.output().unwrap()
+    };
+    let found = String::from_utf8(named(&mut home.command(&["doctor"])).stdout).unwrap();
+    let line = found.lines().find_map(|line| {
+        let run = line.trim().strip_prefix("run: ")?;
+        run.contains("aws.conf").then_some(run)
+    });
+    let shown = named(Command::new("sh").args(["-c", line.unwrap()]));
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("region = y") && !shown.contains("canary"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -115,8 +115,9 @@ fn is_text(path: &Path) -> bool {
 
 /// What is not shown of a file of theirs: the value of a line that gives AWS programs a
 /// secret, where it is a word that nothing would run. A line that begins with a blank
-/// may go on with a command, and each of `[plugins]` names a module (AWS CLI v1).
-pub(super) const WITHOUT_AWS_SECRETS: &str = "| LC_ALL=C sed -E -e '/^\\[plugins\\]/,/^\\[/!s,\
+/// may go on with a command, and each of `[plugins]` names a module (AWS CLI v1): where
+/// that section ends, readers differ, so that from there on all is shown.
+pub(super) const WITHOUT_AWS_SECRETS: &str = "| LC_ALL=C sed -E -e '/plugins/,$!s,\
      ^((export )?(aws_secret_access_key|aws_session_token|aws_security_token\
      |AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_SECURITY_TOKEN)[[:blank:]]*[=:][[:blank:]]*)\
      [\"]?[[:alnum:]+/=_-]+[\"]?([[:blank:]]*(#.*)?)$,\\1(a secret)\\4,' | cat -v";

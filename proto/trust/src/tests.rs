@@ -331,6 +331,8 @@ fn of_what_others_may_have_written_secrets_alone_are_not_shown() {
         "aws_session_token=x id",
         "export aws_secret_access_key=$(id)",
         "[plugins]\naws_session_token = module\naws_se = module\n",
+        "[profile x]\n  [plugins]\naws_session_token = module\n",
+        "[plugins]\n[x = os\naws_session_token = module\n",
         "aws_secret = module\n",
     ];
     for text in runs {
