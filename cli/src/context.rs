@@ -8,7 +8,7 @@ use quilt_client::Error;
 use quilt_client::blocking::{Client, Reply};
 use quilt_proto::api::{Endpoint, Method, ReadProfiles, ReadSession, ReadStatus, SessionQuery};
 use quilt_proto::wire::{ProfileStatus, Session};
-use quilt_proto::{Command, ProfileName, locations};
+use quilt_proto::{Command, ErrorCode, ProfileName, locations};
 use quiltctl_creds::named_catalog;
 
 use crate::exit::{self, Failure};
@@ -150,25 +150,36 @@ impl Context {
         request: &E,
     ) -> Result<Reply<E>, Failure> {
         let only_reads = E::METHOD == Method::Get;
-        self.started(client, deadline, only_reads, |client| client.reply(request))
+        let ask = |client: &Client| client.reply(request);
+        self.asked(client, deadline, ask, |error| {
+            only_reads && error.is_hang_up() || E::CHANGES_KEYS && is_for_the_next(error)
+        })
+    }
+
+    /// Asks the daemon with `ask`, which changes nothing.
+    pub(crate) fn started<T>(
+        &self,
+        client: &Client,
+        ask: impl Fn(&Client) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        self.asked(client, None, ask, Error::is_hang_up)
     }
 
     /// Asks the daemon with `ask`, once more after starting it when nobody
     /// answers. A question that found nobody was not sent, so asking again
-    /// repeats nothing; one that a daemon heard and hung up on, as one does that
-    /// is ending or has no slot left, is asked again a few times, and only where
-    /// it `only_reads`.
-    pub(crate) fn started<T>(
+    /// repeats nothing; one that a daemon heard and did nothing about, as one that
+    /// is ending or has no slot left, is asked again a few times, where
+    /// `is_undone` says so.
+    fn asked<T>(
         &self,
         client: &Client,
         deadline: Option<Instant>,
-        only_reads: bool,
         ask: impl Fn(&Client) -> Result<T, Error>,
+        is_undone: impl Fn(&Error) -> bool,
     ) -> Result<T, Failure> {
         let is_autostarted = !self.global.no_autostart;
-        let is_hung_up = |error: &Error| only_reads && error.is_hang_up();
         match ask(client) {
-            Err(error) if is_hung_up(&error) || is_autostarted && error.is_absent() => {}
+            Err(error) if is_undone(&error) || is_autostarted && error.is_absent() => {}
             result => return Ok(result?),
         }
         let deadline = deadline.unwrap_or_else(|| Instant::now() + START_TIMEOUT);
@@ -178,7 +189,9 @@ impl Context {
         }
         for pause in HANG_UP_PAUSES {
             match ask(&client) {
-                Err(error) if is_hung_up(&error) => {}
+                Err(error) if is_undone(&error) => {}
+                // The next one may be on its way.
+                Err(error) if !is_autostarted && error.is_absent() => {}
                 // The one that was found has ended since, for another.
                 Err(error) if is_autostarted && error.is_absent() => {
                     client = client.at(start::ensure(&self.place()?, deadline)?);
@@ -255,4 +268,9 @@ impl Context {
             show(reply.answer()?)
         }
     }
+}
+
+/// Whether a daemon that ends leaves it to the next one.
+fn is_for_the_next(error: &Error) -> bool {
+    matches!(error, Error::Problem(problem) if problem.code == ErrorCode::Busy && problem.status == 503)
 }

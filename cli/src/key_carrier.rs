@@ -10,15 +10,18 @@ use std::time::{Duration, Instant};
 
 use quilt_client::Error;
 use quilt_client::blocking::Client;
-use quilt_proto::api::OfferKeys;
+use quilt_proto::api::{OfferKeys, ReadHealth};
 use quilt_proto::wire::{CARRIED, CARRY_KEYS, HANDED_OVER, KeyOffer};
 use quilt_proto::{CatalogUrl, Command as Hint, Quoted, quoted};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{output, programs, start};
 
-/// How long a daemon that is well may take to offer them.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a daemon that is well may take to answer.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to offer them: changes that are under way
+/// have to come to their end first, at a stack that may take its time.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(28);
 /// How long it may take to get them, and after that the next daemon.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most that it says, in bytes.
@@ -43,8 +46,13 @@ impl KeyCarrier {
             comes_again: false,
             process: None,
         };
-        let quick = client.clone().with_timeout(ANSWER_TIMEOUT);
-        let offer = match quick.send(&OfferKeys) {
+        // One that says nothing at all is not waited for that long.
+        let asked = client
+            .clone()
+            .with_timeout(HEALTH_TIMEOUT)
+            .send(&ReadHealth);
+        let patient = client.clone().with_timeout(ANSWER_TIMEOUT);
+        let offer = match asked.and_then(|_| patient.send(&OfferKeys)) {
             Ok(offer) => offer,
             // One that does not answer has nothing to tell, and an older one
             // knows of no successor.

@@ -172,6 +172,7 @@ where
     let peer = request.extensions().get::<Peer>();
     let record = E::AUDIT.map(|action| Record::begin(action, &app, peer, &subject));
     let answered = match Call::take(app, request, subject).await {
+        Ok(call) if E::CHANGES_KEYS => in_turn(call, handler).await,
         Ok(call) => handler(call).await,
         Err(error) => Err(error),
     };
@@ -188,6 +189,22 @@ where
         record.answered(&response);
     }
     response
+}
+
+/// Changes keys when it is its turn. What a daemon before, or one who did not end this
+/// one, left on its way to the next is of before that: nobody gets it any more.
+async fn in_turn<E, H, F>(call: Call<E>, handler: &H) -> Result<Response, ApiError>
+where
+    E: Endpoint,
+    H: Fn(Call<E>) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    let app = Arc::clone(&call.app);
+    let turn = app.keys.turns.change(&app.shutdown).await;
+    let _turn = turn.ok_or(ApiError::LeftToTheNext)?;
+    let answer = handler(call).await;
+    app.withdraw_keys();
+    answer
 }
 
 /// The status of an answer that is no problem.

@@ -59,6 +59,8 @@ pub(super) enum ApiError {
     /// No loopback port can be had.
     NoLoopback(String),
     NoSuchLogin,
+    /// The daemon ends, and the next one has the keys.
+    LeftToTheNext,
     /// The machine does not do its part.
     Machine(String),
     NoSuchGrant,

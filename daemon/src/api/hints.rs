@@ -106,6 +106,7 @@ pub(super) fn hint(error: &ApiError) -> Option<Command> {
         }
         ApiError::NotACatalog(_) => first_login(),
         ApiError::NoLoopback(_) => "quiltctl login".into(),
+        ApiError::LeftToTheNext => "quiltctl daemon start".into(),
         ApiError::NoSuchLogin => "quiltctl login --web".into(),
         ApiError::Aws(error) => aws(error),
         ApiError::Gateway(error) => return gateway(error),

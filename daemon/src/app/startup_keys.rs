@@ -89,6 +89,13 @@ impl App {
         }
     }
 
+    /// Has nobody get keys that are on their way from one daemon to another: who has
+    /// them sees that, and ends.
+    pub fn withdraw_keys(&self) {
+        // Mostly there are none.
+        let _ = std::fs::remove_file(handover::socket(&self.state_dir));
+    }
+
     /// Offers the keys that would be lost with this daemon to the one that
     /// follows.
     pub fn offer_keys(&self) -> Result<KeyOffer, HandoverError> {

@@ -7,6 +7,7 @@ pub mod key_diagnostic;
 mod key_ends_soon;
 mod key_recheck_task;
 pub mod key_successor;
+mod key_turns;
 mod set_key;
 mod startup_key;
 mod startup_keys_of_catalogs;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use self::error::KeyError;
 pub use self::key_diagnostic::KeyDiagnostic;
+pub use self::key_turns::KeyTurns;
 pub use self::startup_key::{StartupKey, StartupKeyError};
 pub use self::startup_keys_of_catalogs::{StartupKeys, StartupSource};
 use crate::clock::SharedClock;
@@ -39,6 +41,8 @@ pub struct Keys {
     stack: Arc<StackClient>,
     clock: SharedClock,
     tasks: TaskTracker,
+    /// Whether they are changed, or offered to the next daemon.
+    pub turns: KeyTurns,
     /// Two rotations at once would each leave the other's key behind.
     rotating: tokio::sync::Mutex<()>,
 }
@@ -50,6 +54,7 @@ impl Keys {
             stack,
             clock,
             tasks,
+            turns: KeyTurns::default(),
             rotating: tokio::sync::Mutex::default(),
         }
     }

@@ -26,6 +26,7 @@ endpoints! {
     /// Revoke one of your API keys.
     RevokeApiKey(path: ApiKeyId): Delete "/v1/api-keys/{id}" -> () {
         const AUDIT: Option<Action> = Some(Action::API_KEY_REVOKE);
+        const CHANGES_KEYS: bool = true;
     }
 
     /// Where an API key has worked, or is in use.
@@ -37,6 +38,7 @@ endpoints! {
     /// Revoke an API key by its secret.
     RevokeApiKeySecret(body: ApiKeyRevocation): Post "/v1/api-keys/revoke" -> () {
         const AUDIT: Option<Action> = Some(Action::API_KEY_REVOKE);
+        const CHANGES_KEYS: bool = true;
         const SECRET: bool = true;
         const LAST: bool = true;
     }
@@ -46,6 +48,7 @@ endpoints! {
         const DESCRIPTION: Option<&'static str> =
             Some("The old key works until it is revoked: keep the successor first.");
         const AUDIT: Option<Action> = Some(Action::new("api_key_rotate"));
+        const CHANGES_KEYS: bool = true;
         const SECRET: bool = true;
         const LAST: bool = true;
         const CREATES: bool = true;
@@ -60,5 +63,6 @@ endpoints! {
     /// Revoke anybody's API key; for admins.
     RevokeAnyApiKey(path: ApiKeyId): Delete "/v1/admin/api-keys/{id}" -> () {
         const AUDIT: Option<Action> = Some(Action::API_KEY_REVOKE);
+        const CHANGES_KEYS: bool = true;
     }
 }

@@ -91,6 +91,8 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Whether its answer is the last of its connection, whose buffers would
     /// keep an API key or a token for as long as it is open.
     const LAST: bool = false;
+    /// Whether it may change which API key is in use, or that there is one.
+    const CHANGES_KEYS: bool = false;
     /// Whether it makes what it answers with (201).
     const CREATES: bool = false;
     /// The media type of its answer.

@@ -76,6 +76,7 @@ endpoints! {
     /// Forget session and API key, revoke where the stack can.
     Logout(query: LogoutQuery): Delete "/v1/session" -> LoggedOut {
         const AUDIT: Option<Action> = Some(Action::new("logout"));
+        const CHANGES_KEYS: bool = true;
     }
 
     /// Begin a login through the browser.
@@ -100,6 +101,7 @@ endpoints! {
     /// Use an API key instead of the login.
     UseApiKey(body: ApiKeyHandover): Put "/v1/session/api-key" -> Session {
         const AUDIT: Option<Action> = Some(Action::API_KEY_SET);
+        const CHANGES_KEYS: bool = true;
         const SECRET: bool = true;
         const LAST: bool = true;
     }
@@ -107,6 +109,7 @@ endpoints! {
     /// Drop the API key, fall back to the login.
     ClearApiKey: Delete "/v1/session/api-key" -> () {
         const AUDIT: Option<Action> = Some(Action::new("api_key_clear"));
+        const CHANGES_KEYS: bool = true;
     }
 
     /// A bearer token, fresh for at least a minute.

@@ -7,11 +7,13 @@ mod startup;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use quilt_proto::wire::{KeyOffer, Status, TokenKind};
-use quilt_tests::fake_stack::{FakeStack, Host, KeySeed, StackConfig};
+use quilt_tests::fake_stack::{Endpoint, FakeStack, Fault, FaultKind, Host, KeySeed, StackConfig};
 use quilt_tests::harness::{Canaries, Daemon, Home, Run, User, World, binaries, can_look};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::api_keys::with_key;
 use crate::upgrade::calling_over_a_restart;
@@ -259,6 +261,71 @@ async fn a_daemon_of_a_service_manager_without_a_socket_stays_its_own() {
     assert_eq!(token(&world, world.stack.catalog_url()).await, key);
     world.ctl(&["daemon", "stop"]).await.ok();
     manager.wait().await.unwrap();
+}
+
+/// What is offered to the next daemon is what a change under way leads to.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_being_changed_is_the_next_daemons_once_it_is() {
+    let (world, _, old) = with_key().await;
+    let control = world.stack.control();
+    let held = control.plant(Endpoint::Graphql, Fault::once(FaultKind::Hold).after(2));
+    let mut rotation = world.ctl_command(&["api-keys", "rotate", "--current"]);
+    let rotation = tokio::spawn(async move { rotation.output().await.unwrap() });
+    control
+        .wait_for_counts(|now| now.operation("graphql:apiKeyCreate") > 0)
+        .await;
+    let mut restarting = world.ctl_command(&["daemon", "restart"]);
+    let mut restarting = tokio::spawn(async move { restarting.output().await.unwrap() });
+    // It waits for what is under way.
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut restarting).await;
+    assert!(early.is_err(), "{early:?}");
+    control.clear_fault(held);
+    let rotated = Run::from(rotation.await.unwrap());
+    let restarted = Run::from(restarting.await.unwrap());
+    assert_eq!(
+        (rotated.code, restarted.code),
+        (0, 0),
+        "{rotated:?} {restarted:?}"
+    );
+    let session = world.client().session().await.unwrap();
+    assert_eq!(session.status.kind, Some(TokenKind::ApiKey));
+    assert_ne!(token(&world, world.stack.catalog_url()).await, old);
+    assert_eq!(control.key_count(), 1, "the old one is revoked");
+    end(world).await;
+}
+
+/// A restart that somebody gave up leaves keys on their way, for a while.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_on_its_way_does_not_come_back_after_a_logout() {
+    let (world, _, _) = with_key().await;
+    let asked = |method: &'static str, path: &'static str| {
+        let socket = world.home.socket();
+        let mut command = world.home.command("curl");
+        command
+            .args(["-s", "-X", method, "--unix-socket"])
+            .arg(socket);
+        command.arg(format!("http://localhost{path}"));
+        command
+    };
+    let offered = asked("POST", "/v1/handover").output().await.unwrap();
+    let offer: KeyOffer = serde_json::from_slice(&offered.stdout).unwrap();
+    let socket = offer.socket.unwrap();
+    let mut carrier = world.home.command(offer.program.unwrap());
+    carrier
+        .args(["__carry-keys", &socket])
+        .stdout(Stdio::piped());
+    let mut carrier = carrier.spawn().unwrap();
+    let mut said = BufReader::new(carrier.stdout.take().unwrap()).lines();
+    assert!(said.next_line().await.unwrap().is_some(), "it has them");
+    assert!(Path::new(&socket).exists(), "the control");
+    world.ctl(&["logout"]).await.ok();
+    assert!(!Path::new(&socket).exists());
+    carrier.wait().await.unwrap();
+    restart(&world).await.ok();
+    world.ctl(&["token"]).await.failed(3);
+    end(world).await;
 }
 
 /// One who starts the daemon anew without quiltctl is told what is missing.

@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<(), Failure> {
     });
     let client = context.client()?.with_timeout(TIMEOUT);
     let progress = Progress::counting("packages");
-    let names = context.started(&client, None, true, |client| client.packages(&call))?;
+    let names = context.started(&client, |client| client.packages(&call))?;
     let found = if context.global().json {
         array(names, &progress)
     } else {

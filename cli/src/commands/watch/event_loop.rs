@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     // A daemon is started here, by the rules of every command, or it is said
     // why not; the screen only waits for one.
     let limited = client.clone().with_timeout(TIMEOUT);
-    context.started(&limited, None, true, Client::probe)?;
+    context.started(&limited, Client::probe)?;
     let signal = signals().map_err(|error| broken(&error))?;
     let news = listen(client);
     std::thread::spawn(end_with_terminal);

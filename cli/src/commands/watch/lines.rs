@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context) -> Result<(), Failure> {
     let look = context.look();
     let limited = context.client()?.with_timeout(TIMEOUT);
     let mut seen = Seen::default();
-    for event in context.started(&limited, None, true, Client::events)? {
+    for event in context.started(&limited, Client::events)? {
         let event = event?;
         let Ok(status) = serde_json::from_str::<Status>(&event.data) else {
             output::line(format_args!("{}  {}", event.name, event.data))?;

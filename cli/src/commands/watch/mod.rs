@@ -56,7 +56,7 @@ fn end_with_reader() {
 /// Every event as the daemon sends it, until it ends.
 fn as_json(context: &Context) -> Result<(), Failure> {
     let limited = context.client()?.with_timeout(TIMEOUT);
-    for event in context.started(&limited, None, true, Client::events)? {
+    for event in context.started(&limited, Client::events)? {
         output::json(event?.data.as_bytes())?;
     }
     Err(Failure::new(exit::DAEMON, "quiltd ended").hint("quiltctl watch"))

@@ -76,6 +76,10 @@ pub(super) fn of(error: &ApiError) -> Problem {
         }
         ApiError::Input(detail) => Problem::new(400, ErrorCode::InvalidInput, detail),
         ApiError::NoLoopback(why) => internal(format!("cannot listen on 127.0.0.1: {why}")),
+        ApiError::LeftToTheNext => {
+            let detail = "quiltd is about to end, and left this to the next one";
+            Problem::new(503, ErrorCode::Busy, detail)
+        }
         ApiError::NoSuchLogin => not_found("there is no such login under way"),
         ApiError::Aws(error) => aws(error, error.to_string()),
         ApiError::Grant(error) => grant(error),
