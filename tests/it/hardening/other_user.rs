@@ -370,6 +370,52 @@ async fn nobody_else_gets_the_gateways_port_while_the_daemon_is_restarted() {
     world.daemon = None;
 }
 
+/// Binds a port as usual, and does not listen there, until it is told to end.
+const BIND: &str = "
+import socket, sys
+held = socket.socket()
+held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+held.bind(('127.0.0.1', int(sys.argv[1])))
+print('bound', flush=True)
+sys.stdin.readline()
+";
+
+/// Who has bound it before could listen there as soon as the daemon does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateways_port_is_shared_with_nobody_who_bound_it_before() {
+    let Some(users) = Users::find("another user who has bound a port").await else {
+        return;
+    };
+    let mut world = World::of(&users.a, StackConfig::default()).await;
+    world.login().await;
+    let said = world.ctl(&["setup", "quilt3", "--json"]).await.ok();
+    let gateway: Gateway = serde_json::from_str(&said).unwrap();
+    let port = gateway.gateway_url.unwrap().loopback_port().unwrap();
+    let is_told = async |world: &World| {
+        let found = world.ctl(&["doctor"]).await.stdout;
+        found.contains("another program has the port")
+    };
+    assert!(!is_told(&world).await, "the control");
+    world.ctl(&["daemon", "stop"]).await.ok();
+    let theirs = Home::of(&users.b);
+    let mut command = theirs.command("python3");
+    command.args(["-I", "-c", BIND, &port.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut holder = command.spawn().unwrap();
+    let mut said = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert_eq!(said.next_line().await.unwrap().as_deref(), Some("bound"));
+    world.ctl(&["daemon", "start"]).await.ok();
+    assert!(is_told(&world).await);
+    drop(holder.stdin.take());
+    holder.wait().await.unwrap();
+    // It is taken back without anybody's doing.
+    while is_told(&world).await {
+        tokio::task::yield_now().await;
+    }
+    world.ctl(&["daemon", "stop"]).await.ok();
+    world.daemon = None;
+}
+
 /// Connects as often as it is told, waits for a line, does so again, and stays.
 const FLOOD: &str = "
 import resource, socket, sys
