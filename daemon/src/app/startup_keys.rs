@@ -96,6 +96,12 @@ impl App {
         let _ = std::fs::remove_file(handover::socket(&self.state_dir));
     }
 
+    /// Waits for changes of keys that are under way, and has others wait while keys are
+    /// offered.
+    pub async fn settle_keys(&self) {
+        self.keys.turns.offer_for(handover::OFFER).await;
+    }
+
     /// Offers the keys that would be lost with this daemon to the one that
     /// follows.
     pub fn offer_keys(&self) -> Result<KeyOffer, HandoverError> {

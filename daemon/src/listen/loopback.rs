@@ -115,8 +115,11 @@ impl LoopbackListener {
 fn bind_known(port: u16) -> io::Result<TcpListener> {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     ioctl_fioclex(&socket)?;
-    set_socket_reuseport(&socket, true)?;
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    if bind(&socket, &address).is_ok() {
+        return Ok(socket.into());
+    }
+    set_socket_reuseport(&socket, true)?;
     bind(&socket, &address)?;
     // With another that listens there, whoever comes would be this one's or that one's.
     match std::net::TcpStream::connect_timeout(&address.into(), LISTENS) {

@@ -151,18 +151,17 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
     };
     used.map_err(
         |failure| match (&args.key.api_key_env, failure.registry_host().cloned()) {
-            (_, Some(host)) => {
+            // The daemon knows of no other place than the terminal.
+            (_, Some(host)) if !args.key.api_key => {
                 let same = args.key.named_in(again(context));
                 failure.hint(same.option("--accept-registry", host))
             }
             // Where a service logs in, there is nobody to type one.
-            (Some(variable), None) if failure.code() == exit::REFUSED => {
-                failure.hint(anew(variable))
-            }
-            (Some(variable), None) => {
+            (Some(variable), _) if failure.code() == exit::REFUSED => failure.hint(anew(variable)),
+            (Some(variable), _) => {
                 failure.untyped(again(context).option("--api-key-env", variable))
             }
-            (None, None) => failure,
+            (None, _) => failure,
         },
     )
 }

@@ -97,11 +97,9 @@ impl KeySource {
             || self.api_key_secret.is_some()
     }
 
-    /// A login with the key from the same place.
+    /// A login with the key from the same variable or file.
     pub(super) fn named_in(&self, login: Command) -> Command {
-        let login = login
-            .words_if("--api-key", self.api_key)
-            .option_if("--api-key-env", self.api_key_env.as_ref());
+        let login = login.option_if("--api-key-env", self.api_key_env.as_ref());
         match &self.api_key_dotenv {
             Some(file) => login.path_option("--api-key-dotenv", file),
             None => login,

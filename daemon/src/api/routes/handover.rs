@@ -5,11 +5,10 @@ use quilt_proto::wire::KeyOffer;
 
 use crate::api::endpoint::Call;
 use crate::api::error::ApiError;
-use crate::handover;
 
 pub(in crate::api) async fn offer(call: Call<OfferKeys>) -> Result<KeyOffer, ApiError> {
     let app = call.app;
-    app.keys.turns.offer_for(handover::OFFER).await;
+    app.settle_keys().await;
     // It binds a socket and looks at directories.
     let offered = tokio::task::spawn_blocking(move || app.offer_keys()).await;
     let offered = offered.map_err(|error| ApiError::Machine(error.to_string()))?;
