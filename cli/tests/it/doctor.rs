@@ -210,11 +210,20 @@ fn what_others_may_change_of_the_units_is_told() {
     let data = home.path().join(".local/share/systemd/user");
     let of_data = data.join("quiltd.service.d/x.conf");
     let of_all = units.join("service.d/x.conf");
-    let of_sockets = units.join("socket.d/x.conf");
-    let of_target = units.join("default.target.d/x.conf");
-    let started = units.join("default.target.wants");
-    let needed = units.join("quiltd.service.requires");
-    for dir in [&started, &needed] {
+    let names = [
+        "quiltd.service",
+        "quiltd.socket",
+        "default.target",
+        "sockets.target",
+        "service",
+        "socket",
+        "target",
+    ];
+    let beside = names.map(|name| {
+        ["d", "wants", "requires", "upholds"].map(|kind| units.join(format!("{name}.{kind}")))
+    });
+    let beside = beside.concat();
+    for dir in &beside {
         fs::create_dir_all(dir).unwrap();
     }
     let all_settings = home.path().join(".config/systemd/user.conf");
@@ -224,8 +233,6 @@ fn what_others_may_change_of_the_units_is_told() {
         &controlled,
         &of_data,
         &of_all,
-        &of_sockets,
-        &of_target,
         &environment,
         &settings,
         &all_settings,
@@ -251,12 +258,11 @@ fn what_others_may_change_of_the_units_is_told() {
         (&of_all, 0o666, 0o600),
         (&environment, 0o666, 0o600),
         (&settings, 0o666, 0o600),
-        (&of_sockets, 0o666, 0o600),
-        (&of_target, 0o666, 0o600),
         (&all_settings, 0o666, 0o600),
-        (&started, 0o777, 0o700),
-        (&needed, 0o777, 0o700),
-    ] {
+    ]
+    .into_iter()
+    .chain(beside.iter().map(|dir| (dir, 0o777, 0o700)))
+    {
         mode(path, loose);
         assert!(told(), "{path:?}");
         mode(path, tight);

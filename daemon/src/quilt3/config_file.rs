@@ -287,8 +287,10 @@ impl ConfigFile {
         let set = self.known()?.stored.clone();
         let mut values = overlaid(self.read()?, catalog, published);
         let defaults = config_keys::defaults(&self.dir);
-        let is_own = |key: &String, value: &Value| {
-            key != python_sdk::NAVIGATOR_URL && defaults.get(key) != Some(value)
+        // Which registry a catalog has is not for anybody else to say.
+        let of_catalog = [python_sdk::NAVIGATOR_URL, python_sdk::REGISTRY_URL];
+        let is_own = |key: &str, value: &Value| {
+            !of_catalog.contains(&key) && defaults.get(key) != Some(value)
         };
         values.extend(set.into_iter().filter(|(key, value)| is_own(key, value)));
         self.write(&self.render(&values)?, true)?;

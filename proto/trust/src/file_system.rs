@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use quilt_proto::locations;
 
+#[cfg(target_os = "linux")]
 use super::mounts::{self, Mount};
 use super::path_walk::walk;
 use super::{Distrust, access_check};

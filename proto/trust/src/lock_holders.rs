@@ -10,8 +10,10 @@ use quilt_proto::{process_status, quoted, state_files};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, getuid, test_kill_process};
 
+use super::directory;
 use super::inode::is_at;
-use super::{directory, mounts};
+#[cfg(target_os = "linux")]
+use super::mounts;
 
 const LOCKS: &str = "/proc/locks";
 
