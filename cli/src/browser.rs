@@ -1,7 +1,7 @@
 //! Shows a page to the user, where there is a screen to show it on.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::programs;
@@ -60,8 +60,19 @@ fn has_screen() -> bool {
 /// stands for the URL), then the desktop's opener.
 fn commands(url: &str) -> Vec<Command> {
     let browser = env::var("BROWSER").unwrap_or_default();
-    let mut commands: Vec<Command> = browser
-        .split(':')
+    let (mut commands, opener) = commands_of(&browser, url, find);
+    commands.extend(opener);
+    commands
+}
+
+/// Those of `$BROWSER`, and the opener.
+fn commands_of(
+    browser: &str,
+    url: &str,
+    find: impl Fn(&str) -> Option<PathBuf> + Copy,
+) -> (Vec<Command>, Option<Command>) {
+    let named = browser.split(':');
+    let named = named
         .filter_map(|entry| command(entry, url, find))
         .collect();
     let opener = if cfg!(target_os = "macos") {
@@ -69,8 +80,12 @@ fn commands(url: &str) -> Vec<Command> {
     } else {
         "xdg-open"
     };
-    commands.extend(command(opener, url, find));
-    commands
+    let opener = command(opener, url, find).map(|mut command| {
+        // It would start what was tried, or was not to be started, above.
+        command.env_remove("BROWSER");
+        command
+    });
+    (named, opener)
 }
 
 /// A program by its path, or by a name on the search path: one that nobody else could
@@ -86,6 +101,15 @@ fn command(entry: &str, url: &str, find: impl Fn(&str) -> Option<PathBuf>) -> Op
     let mut words = entry.split_whitespace();
     let mut command = Command::new(find(words.next()?)?);
     let words: Vec<&str> = words.collect();
+    // What it runs is as good as it.
+    let is_script = |word: &&&str| word.contains('/') && Path::new(word).is_file();
+    if !words
+        .iter()
+        .filter(is_script)
+        .all(|word| programs::check(Path::new(word)).is_ok())
+    {
+        return None;
+    }
     command.args(words.iter().map(|word| word.replace("%s", url)));
     if !words.iter().any(|word| word.contains("%s")) {
         command.arg(url);
@@ -95,6 +119,8 @@ fn command(entry: &str, url: &str, find: impl Fn(&str) -> Option<PathBuf>) -> Op
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -106,8 +132,29 @@ mod tests {
         };
         assert_eq!(args("firefox"), ["https://x/?a"]);
         assert_eq!(args("w3m -T %s -v"), ["-T", "https://x/?a", "-v"]);
+        // What a shell is given is as good as the shell.
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("b.sh");
+        let line = format!("sh {}", script.display());
+        std::fs::write(&script, "").unwrap();
+        assert_eq!(args(&*line).len(), 2, "the control");
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o666)).unwrap();
+        assert!(command(&line, "u", |name| Some(name.into())).is_none());
         assert!(command(" ", "u", find).is_none());
         assert!(command("no-such-browser", "u", find).is_none());
+    }
+
+    #[test]
+    fn the_desktops_opener_does_not_start_what_was_refused() {
+        let (_, opener) = commands_of("/loose/browser", "https://x/", |name| {
+            (name != "/loose/browser").then(|| name.into())
+        });
+        let opener = opener.unwrap();
+        assert!(
+            opener
+                .get_envs()
+                .any(|(name, value)| name == "BROWSER" && value.is_none())
+        );
     }
 
     #[test]

@@ -272,7 +272,9 @@ fn launch(place: &Place, deadline: Instant) -> Result<(), Failure> {
 /// or on the path; in each place one that nobody else could have put there.
 pub(crate) fn executable() -> Result<PathBuf, Failure> {
     if let Some(path) = env::var_os(DAEMON_ENV).filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
+        // From here on, wherever it is started.
+        let absolute = |error| Failure::new(exit::DAEMON, format!("{DAEMON_ENV}: {error}"));
+        let path = std::path::absolute(PathBuf::from(path)).map_err(absolute)?;
         return match programs::check(&path) {
             Ok(()) => Ok(path),
             Err(distrust) => {

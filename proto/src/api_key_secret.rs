@@ -54,8 +54,13 @@ impl ApiKeySecret {
         let of = |start: &'static str| {
             text.match_indices(start).find_map(|(at, _)| {
                 let behind = &text[at + start.len()..];
-                let long = behind.len() - behind.trim_start_matches(goes_on).len();
-                let all = behind.len() - behind.trim_start_matches(is_of_key).len();
+                let count = |is_part: &dyn Fn(char) -> bool| {
+                    behind.len() - behind.trim_start_matches(is_part).len()
+                };
+                let all = count(&is_of_key);
+                // In a path, a name ends where the next one begins.
+                let is_name = text[..at].ends_with('/');
+                let long = if is_name { count(&goes_on) } else { all };
                 (long >= SHORTEST).then_some((at, start.len() + all))
             })
         };
@@ -169,6 +174,9 @@ mod tests {
         for text in [
             key.to_owned(),
             "qk_short\n".to_owned(),
+            "Bearer qk_Ab1cd/efghcanary".to_owned(),
+            r#"{"k":"qk_Ab1+cdcanary0123"}"#.to_owned(),
+            "x=qk_Ab1.cdcanary012345".to_owned(),
             format!("Bearer {key}"),
             format!(r#"{{"k":"x\n{key}"}}"#),
             format!("a\\t{key}"),

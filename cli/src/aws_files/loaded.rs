@@ -6,12 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::set;
+use crate::files;
 
 /// How deep models lie below their directory: `s3/2006-03-01/service-2.json`.
 const DEPTH: usize = 3;
 
+/// How deep in packages of Python.
+const PACKAGES: usize = 3;
+
 /// The most files looked at, of each kind.
-const MOST: usize = 2000;
+const MOST: usize = 20_000;
 
 /// Models of botocore's (`AWS_DATA_PATH`, "botocore.loaders"), and the modules that
 /// Python has from its user's own directory (Python, "site", PEP 370) or from
@@ -27,12 +31,13 @@ pub(crate) fn loaded() -> Vec<PathBuf> {
         .iter()
         .map(|home| home.join(".aws/models"))
         .chain(named("AWS_DATA_PATH"));
-    let modules = home
-        .iter()
-        .flat_map(|home| own_modules(home))
-        .chain(named("PYTHONPATH"));
+    let own = home.iter().map(|home| home.join(".local"));
+    let bases = own.chain(set("PYTHONUSERBASE").map(PathBuf::from));
+    let modules: Vec<_> = bases.flat_map(|base| own_modules(&base)).collect();
+    let added: Vec<_> = modules.iter().flat_map(|dir| added_by(dir)).collect();
+    let modules = modules.into_iter().chain(added).chain(named("PYTHONPATH"));
     let models = models.flat_map(|dir| below(&dir, DEPTH));
-    let modules = modules.flat_map(|dir| below(&dir, 1));
+    let modules = modules.flat_map(|dir| below(&dir, PACKAGES));
     models
         .chain(modules)
         .filter(|path| path.is_absolute())
@@ -40,8 +45,8 @@ pub(crate) fn loaded() -> Vec<PathBuf> {
 }
 
 /// Where each Python of a user finds modules of theirs.
-fn own_modules(home: &Path) -> Vec<PathBuf> {
-    let versions = entries(&home.join(".local/lib"));
+fn own_modules(base: &Path) -> Vec<PathBuf> {
+    let versions = entries(&base.join("lib"));
     let of_python = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with("python"))
@@ -50,6 +55,20 @@ fn own_modules(home: &Path) -> Vec<PathBuf> {
     versions
         .map(|version| version.join("site-packages"))
         .collect()
+}
+
+/// The directories that the `.pth` files of another one add to it (Python, "site").
+fn added_by(dir: &Path) -> Vec<PathBuf> {
+    let files = entries(dir)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|it| it == "pth"));
+    let lines = files.filter_map(|file| files::text(&file));
+    let dirs = lines.flat_map(|text| {
+        text.lines()
+            .map(|line| dir.join(line.trim()))
+            .collect::<Vec<_>>()
+    });
+    dirs.filter(|dir| dir.is_dir()).collect()
 }
 
 /// A directory and what is in it, so many levels down.

@@ -64,13 +64,17 @@ pub(super) fn run(context: &Context, args: &Args, program: clap::Command) -> Res
 /// Writes all pages. Each takes the place of what was there, which may be a link that
 /// others left there before the directory was closed to them.
 fn generate(all: clap::Command, dir: &Path) -> io::Result<()> {
-    let made = tempfile::tempdir_in(dir)?;
-    clap_mangen::generate_to(all, made.path())?;
-    for page in fs::read_dir(made.path())? {
-        let page = page?;
-        fs::rename(page.path(), dir.join(page.file_name()))?;
-    }
-    Ok(())
+    // Made anew, so that nothing is in it.
+    let made = dir.join(format!(".quiltctl-{}", std::process::id()));
+    fs::create_dir(&made)?;
+    let written = clap_mangen::generate_to(all, &made).and_then(|()| {
+        for page in fs::read_dir(&made)? {
+            let page = page?;
+            fs::rename(page.path(), dir.join(page.file_name()))?;
+        }
+        Ok(())
+    });
+    written.and(fs::remove_dir_all(&made))
 }
 
 /// Has the system's own program show a page; whether it did.

@@ -79,8 +79,16 @@ pub fn check(program: &Path) -> Result<(), Distrust> {
         };
         if interpreter.ends_with("env") {
             quilt_trust::check_kept(&interpreter, keeper)?;
+            // `-S` has it split a word that goes on (env(1)).
+            let split = |word: &'_ str| {
+                let name = ["-S", "--split-string="]
+                    .iter()
+                    .find_map(|it| word.strip_prefix(it));
+                name.unwrap_or(word).to_owned()
+            };
+            let mut words = words.map(split).filter(|word| !word.is_empty());
             let name = words.find(|word| !word.starts_with('-') && !word.contains('='));
-            match name.and_then(|name| on_path(name).find(|path| is_executable(path))) {
+            match name.and_then(|name| on_path(&name).find(|path| is_executable(path))) {
                 Some(found) => program = found,
                 None => break,
             }

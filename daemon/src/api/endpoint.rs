@@ -4,6 +4,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
@@ -173,6 +174,7 @@ where
     let record = E::AUDIT.map(|action| Record::begin(action, &app, peer, &subject));
     let answered = match Call::take(app, request, subject).await {
         Ok(call) if E::CHANGES_KEYS => in_turn(call, handler).await,
+        Ok(call) if E::FORGETS_KEYS => forgetting(call, handler).await,
         Ok(call) => handler(call).await,
         Err(error) => Err(error),
     };
@@ -206,6 +208,33 @@ where
     app.withdraw_keys();
     answer
 }
+
+/// Forgets keys, at once: also those on their way to the next daemon.
+async fn forgetting<E, H, F>(call: Call<E>, handler: &H) -> Result<Response, ApiError>
+where
+    E: Endpoint,
+    H: Fn(Call<E>) -> F,
+    F: Future<Output = Result<Response, ApiError>>,
+{
+    let app = Arc::clone(&call.app);
+    let answer = handler(call).await;
+    app.withdraw_keys();
+    // Who fetches them this moment offers them in the next.
+    if app.keys.turns.is_offered() {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move {
+            for _ in 0..LOOKS {
+                tokio::time::sleep(LOOK).await;
+                app.withdraw_keys();
+            }
+        });
+    }
+    answer
+}
+
+/// How often keys are withdrawn once more, and after how long.
+const LOOKS: usize = 40;
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The status of an answer that is no problem.
 pub(super) fn status<E: Endpoint>() -> StatusCode {

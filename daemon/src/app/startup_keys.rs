@@ -117,6 +117,7 @@ impl App {
             .collect();
         let comes_again = self.is_started_again();
         if keys.is_empty() {
+            self.keys.turns.end_offer();
             return Ok(KeyOffer {
                 comes_again,
                 ..KeyOffer::default()

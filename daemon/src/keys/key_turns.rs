@@ -42,6 +42,16 @@ impl KeyTurns {
         }
     }
 
+    /// Whether an offer stands.
+    pub fn is_offered(&self) -> bool {
+        self.0.offered.lock().1.is_some()
+    }
+
+    /// Ends an offer: there is nothing to offer.
+    pub fn end_offer(&self) {
+        self.0.offered.lock().1 = None;
+    }
+
     /// Waits for the changes under way, as long as that may take, and has others wait
     /// for as long as an offer stands. Where the daemon does not end in that time, they
     /// go on.

@@ -93,6 +93,8 @@ pub trait Endpoint: Send + Sync + 'static {
     const LAST: bool = false;
     /// Whether it may change which API key is in use, or that there is one.
     const CHANGES_KEYS: bool = false;
+    /// Whether all it does to keys is to forget them.
+    const FORGETS_KEYS: bool = false;
     /// Whether it makes what it answers with (201).
     const CREATES: bool = false;
     /// The media type of its answer.

@@ -76,7 +76,7 @@ endpoints! {
     /// Forget session and API key, revoke where the stack can.
     Logout(query: LogoutQuery): Delete "/v1/session" -> LoggedOut {
         const AUDIT: Option<Action> = Some(Action::new("logout"));
-        const CHANGES_KEYS: bool = true;
+        const FORGETS_KEYS: bool = true;
     }
 
     /// Begin a login through the browser.
@@ -109,7 +109,7 @@ endpoints! {
     /// Drop the API key, fall back to the login.
     ClearApiKey: Delete "/v1/session/api-key" -> () {
         const AUDIT: Option<Action> = Some(Action::new("api_key_clear"));
-        const CHANGES_KEYS: bool = true;
+        const FORGETS_KEYS: bool = true;
     }
 
     /// A bearer token, fresh for at least a minute.

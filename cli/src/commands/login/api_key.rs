@@ -149,21 +149,15 @@ pub(super) fn by_key(context: &Context, args: &Args) -> Result<(), Failure> {
         Some(key) => use_key(&meant, &key, accept),
         None => Ok(()),
     };
-    used.map_err(
-        |failure| match (&args.key.api_key_env, failure.registry_host().cloned()) {
-            // The daemon knows of no other place than the terminal.
-            (_, Some(host)) if !args.key.api_key => {
-                let same = args.key.named_in(again(context));
-                failure.hint(same.option("--accept-registry", host))
-            }
-            // Where a service logs in, there is nobody to type one.
-            (Some(variable), _) if failure.code() == exit::REFUSED => failure.hint(anew(variable)),
-            (Some(variable), _) => {
-                failure.untyped(again(context).option("--api-key-env", variable))
-            }
-            (None, _) => failure,
-        },
-    )
+    used.map_err(|failure| match &args.key.api_key_env {
+        // Where a service logs in, there is nobody to type one.
+        // Whoever agrees to a registry runs the daemon's command, with the same key.
+        Some(variable) if failure.code() == exit::REFUSED && failure.registry_host().is_none() => {
+            failure.hint(anew(variable))
+        }
+        Some(variable) => failure.untyped(again(context).option("--api-key-env", variable)),
+        None => failure,
+    })
 }
 
 /// What somebody at the terminal agrees to. Where the catalog cannot be asked,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use quilt_proto::suggested_command::EXAMPLE_CATALOG;
-use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, Command, RegistryHost};
+use quilt_proto::{ApiKeySecret, CatalogName, CatalogUrl, RegistryHost};
 
 use crate::exit::Failure;
 use crate::{completion, key_source};
@@ -95,15 +95,6 @@ impl KeySource {
             || self.api_key_env.is_some()
             || self.api_key_dotenv.is_some()
             || self.api_key_secret.is_some()
-    }
-
-    /// A login with the key from the same variable or file.
-    pub(super) fn named_in(&self, login: Command) -> Command {
-        let login = login.option_if("--api-key-env", self.api_key_env.as_ref());
-        match &self.api_key_dotenv {
-            Some(file) => login.path_option("--api-key-dotenv", file),
-            None => login,
-        }
     }
 
     pub(super) fn read(&self) -> Result<Option<ApiKeySecret>, Failure> {
