@@ -37,17 +37,18 @@ impl ApiKeySecret {
     /// Whether a text is like that, or has such a word in it, whatever stands before it:
     /// encodings of JSON and URLs put letters there.
     pub fn is_within(text: &str) -> bool {
-        Self::is_like_or_token(text.trim()) || Self::find(text).is_some()
+        Self::is_like_or_token(text.trim()) || Self::find(text, |_| true).is_some()
     }
 
-    /// Whether a text has a word in it that is long enough to be a key or a token.
+    /// Whether a text has a word in it that is surely a key or a token, drawn by chance:
+    /// names that begin like one are shown.
     pub fn has_within(text: &str) -> bool {
-        Self::find(text).is_some()
+        Self::find(text, is_drawn).is_some()
     }
 
-    /// Where the first word is that is long enough to be a key or a token, and how long
-    /// that is. Shorter ones are parts of names, such as those of programs.
-    fn find(text: &str) -> Option<(usize, usize)> {
+    /// Where the first word is that is long enough to be a key or a token and `is_one`,
+    /// and how long that is. Shorter ones are parts of names, such as those of programs.
+    fn find(text: &str, is_one: impl Fn(&str) -> bool) -> Option<(usize, usize)> {
         const SHORTEST: usize = 16;
         let goes_on = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         let is_of_key = |c: char| goes_on(c) || ".~+/=".contains(c);
@@ -61,7 +62,8 @@ impl ApiKeySecret {
                 // In a path, a name ends where the next one begins.
                 let is_name = text[..at].ends_with('/');
                 let long = if is_name { count(&goes_on) } else { all };
-                (long >= SHORTEST).then_some((at, start.len() + all))
+                let is_long = long >= SHORTEST && is_one(&behind[..long]);
+                is_long.then_some((at, start.len() + all))
             })
         };
         of(Self::PREFIX).into_iter().chain(of(Self::TOKEN)).min()
@@ -70,7 +72,7 @@ impl ApiKeySecret {
     /// A text that is to be shown, without the keys and tokens in it.
     pub fn withheld(text: &str) -> Cow<'_, str> {
         let mut shown = Cow::Borrowed(text);
-        while let Some((at, len)) = Self::find(&shown) {
+        while let Some((at, len)) = Self::find(&shown, is_drawn) {
             shown.to_mut().replace_range(at..at + len, "…");
         }
         shown
@@ -100,6 +102,13 @@ impl ApiKeySecret {
         let (start, end) = (&body[..3], &body[body.len() - 3..]);
         format!("{}{start}...{end}", Self::PREFIX)
     }
+}
+
+/// Whether a word has letters of both cases and digits: of 22 that are drawn, one in
+/// fifty has not.
+fn is_drawn(word: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
+    has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
 }
 
 impl FromStr for ApiKeySecret {

@@ -233,7 +233,11 @@ mod tests {
         assert_eq!(shown("/home/me/.aws/config"), "/home/me/.aws/config");
         assert_eq!(shown("x; run: y"), "“x, run : y”");
         assert_eq!(shown("qk_a_name"), "qk_a_name");
-        let key = "qk_0123456789abcdef";
+        assert_eq!(
+            shown("qk_measurements_of_2026.csv"),
+            "qk_measurements_of_2026.csv"
+        );
+        let key = "qk_0123456789Abcdef";
         for text in [key.to_owned(), format!("/x/{key}=/y"), format!("a {key} b")] {
             assert!(!shown(&text).contains("0123"), "{}", shown(&text));
         }
