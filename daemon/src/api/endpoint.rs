@@ -217,7 +217,6 @@ where
     F: Future<Output = Result<Response, ApiError>>,
 {
     let app = Arc::clone(&call.app);
-    let answer = handler(call).await;
     app.withdraw_keys();
     // Who fetches them this moment offers them in the next.
     if app.keys.turns.is_offered() {
@@ -229,6 +228,9 @@ where
             }
         });
     }
+    // The stack may take its time to hear of it.
+    let answer = handler(call).await;
+    app.withdraw_keys();
     answer
 }
 

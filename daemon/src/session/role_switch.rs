@@ -65,7 +65,7 @@ impl Sessions {
 
     /// A request that was carried, and answered just now, may have switched the role:
     /// once this returns, everything obtained before is another role's. Many such
-    /// requests are told of together, once in [`PAUSE`].
+    /// requests are told of together, once a second.
     pub async fn role_may_have_been_switched(&self, session: &Arc<Session>) {
         let switches = &session.carried_switches;
         let this = switches.answered.fetch_add(1, Ordering::SeqCst) + 1;
