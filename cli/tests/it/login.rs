@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -193,6 +193,23 @@ fn a_paste_of_more_than_a_line_is_refused_and_its_rest_reaches_no_shell() {
     assert!(sent.last().unwrap().contains(" {\"code\":\"the-code\","));
 }
 
+/// A login at a terminal whose code is on its way to the stack: both sides of the
+/// terminal, and the program.
+fn whose_code_is_sent(home: &Home, requests: &Receiver<String>) -> (File, File, Child) {
+    let (mut person, program) = terminal();
+    let child = home
+        .command(&["login", "--no-browser"])
+        .stdin(program.try_clone().unwrap())
+        .stdout(program.try_clone().unwrap())
+        .stderr(program.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    read_until(&mut person, "Code: ");
+    person.write_all(b"the-code\r").unwrap();
+    while !requests.recv().unwrap().starts_with("POST ") {}
+    (person, program, child)
+}
+
 #[test]
 fn what_is_pasted_while_the_stack_takes_its_time_reaches_no_shell() {
     let home = Home::new();
@@ -204,17 +221,7 @@ fn what_is_pasted_while_the_stack_takes_its_time_reaches_no_shell() {
         }
         let _ = stream.write_all(http(200, SESSION).as_bytes());
     });
-    let (mut person, program) = terminal();
-    let mut child = home
-        .command(&["login", "--no-browser"])
-        .stdin(program.try_clone().unwrap())
-        .stdout(program.try_clone().unwrap())
-        .stderr(program.try_clone().unwrap())
-        .spawn()
-        .unwrap();
-    read_until(&mut person, "Code: ");
-    person.write_all(b"the-code\r").unwrap();
-    while !requests.recv().unwrap().starts_with("POST ") {}
+    let (mut person, program, mut child) = whose_code_is_sent(&home, &requests);
     person.write_all(b"again\ntouch x\n").unwrap();
     assert_ne!(rustix::io::ioctl_fionread(&program).unwrap(), 0);
     go.send(()).unwrap();
@@ -234,17 +241,7 @@ fn whoever_has_pasted_a_code_can_still_leave() {
             // Until the other side is gone.
             let _ = stream.read(&mut [0]);
         });
-        let (mut person, program) = terminal();
-        let mut child = home
-            .command(&["login", "--no-browser"])
-            .stdin(program.try_clone().unwrap())
-            .stdout(program.try_clone().unwrap())
-            .stderr(program.try_clone().unwrap())
-            .spawn()
-            .unwrap();
-        read_until(&mut person, "Code: ");
-        person.write_all(b"the-code\r").unwrap();
-        while !requests.recv().unwrap().starts_with("POST ") {}
+        let (_person, _program, mut child) = whose_code_is_sent(&home, &requests);
         kill_process(Pid::from_child(&child), signal).unwrap();
         let ended = child.wait().unwrap();
         assert_eq!(ended.signal(), Some(signal.as_raw()));

@@ -4,7 +4,6 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
@@ -173,8 +172,7 @@ where
     let peer = request.extensions().get::<Peer>();
     let record = E::AUDIT.map(|action| Record::begin(action, &app, peer, &subject));
     let answered = match Call::take(app, request, subject).await {
-        Ok(call) if E::CHANGES_KEYS => in_turn(call, handler).await,
-        Ok(call) if E::FORGETS_KEYS => forgetting(call, handler).await,
+        Ok(call) if E::CHANGES_KEYS || E::FORGETS_KEYS => changing_keys(call, handler).await,
         Ok(call) => handler(call).await,
         Err(error) => Err(error),
     };
@@ -193,50 +191,28 @@ where
     response
 }
 
-/// Changes keys when it is its turn. What a daemon before, or one who did not end this
-/// one, left on its way to the next is of before that: nobody gets it any more.
-async fn in_turn<E, H, F>(call: Call<E>, handler: &H) -> Result<Response, ApiError>
+/// Changes keys when it is its turn, or forgets them at once. What a daemon before, or
+/// one who did not end this one, left on its way to the next is of before that: nobody
+/// gets it any more.
+async fn changing_keys<E, H, F>(call: Call<E>, handler: &H) -> Result<Response, ApiError>
 where
     E: Endpoint,
     H: Fn(Call<E>) -> F,
     F: Future<Output = Result<Response, ApiError>>,
 {
     let app = Arc::clone(&call.app);
-    let turn = app.keys.turns.change(&app.shutdown).await;
-    let _turn = turn.ok_or(ApiError::LeftToTheNext)?;
+    let _turn = if E::FORGETS_KEYS {
+        // The stack may take its time to hear of it.
+        app.withdraw_offered_keys();
+        None
+    } else {
+        let turn = app.keys.turns.change(&app.shutdown).await;
+        Some(turn.ok_or(ApiError::LeftToTheNext)?)
+    };
     let answer = handler(call).await;
     app.withdraw_keys();
     answer
 }
-
-/// Forgets keys, at once: also those on their way to the next daemon.
-async fn forgetting<E, H, F>(call: Call<E>, handler: &H) -> Result<Response, ApiError>
-where
-    E: Endpoint,
-    H: Fn(Call<E>) -> F,
-    F: Future<Output = Result<Response, ApiError>>,
-{
-    let app = Arc::clone(&call.app);
-    app.withdraw_keys();
-    // Who fetches them this moment offers them in the next.
-    if app.keys.turns.is_offered() {
-        let app = Arc::clone(&app);
-        tokio::spawn(async move {
-            for _ in 0..LOOKS {
-                tokio::time::sleep(LOOK).await;
-                app.withdraw_keys();
-            }
-        });
-    }
-    // The stack may take its time to hear of it.
-    let answer = handler(call).await;
-    app.withdraw_keys();
-    answer
-}
-
-/// How often keys are withdrawn once more, and after how long.
-const LOOKS: usize = 40;
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The status of an answer that is no problem.
 pub(super) fn status<E: Endpoint>() -> StatusCode {

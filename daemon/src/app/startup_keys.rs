@@ -2,6 +2,7 @@
 //! the daemon before, and those that the next one gets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use quilt_proto::RegistryUrl;
 use quilt_proto::api::Action;
@@ -15,6 +16,10 @@ use crate::handover::{self, HandoverError, HandoverKey, Offer};
 use crate::keys::unchecked_key;
 use crate::keys::{StartupKey, StartupKeys};
 use crate::own_program::Program;
+
+/// How often keys are withdrawn once more, and after how long.
+const LOOKS: usize = 40;
+const LOOK: Duration = Duration::from_millis(50);
 
 impl App {
     /// Uses a key the daemon was started with, for `catalog`, else for the one
@@ -94,6 +99,21 @@ impl App {
     pub fn withdraw_keys(&self) {
         // Mostly there are none.
         let _ = std::fs::remove_file(handover::socket(&self.state_dir));
+    }
+
+    /// The same for as long as who fetches them this moment may take to offer them in
+    /// the next.
+    pub fn withdraw_offered_keys(self: &Arc<Self>) {
+        self.withdraw_keys();
+        if self.keys.turns.is_offered() {
+            let app = Arc::clone(self);
+            tokio::spawn(async move {
+                for _ in 0..LOOKS {
+                    tokio::time::sleep(LOOK).await;
+                    app.withdraw_keys();
+                }
+            });
+        }
     }
 
     /// Waits for changes of keys that are under way, and has others wait while keys are
